@@ -6,6 +6,7 @@ import Text
 
 /// A data set in batches for a network: consecutive samples of the same shape.
 package struct SampleBatches: Sendable {
+    /// The network that runs: where classes or tokens are asked for, that whose output are their logits.
     package let network: Network
     package let dataset: Dataset
     /// The samples of each batch.
@@ -27,6 +28,7 @@ package struct SampleBatches: Sendable {
     ///   - request: what a run will compute, which determines its memory; only its output if nil.
     /// - Throws: ``Problem`` if the data does not fit the network.
     package init(_ dataset: Dataset, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
+        let network = dataset.targets.areKnown && !dataset.targets.areNumbers ? network.scoring : network
         let request = request ?? RunRequest(recorded: [network.output])
         self.network = network
         self.dataset = dataset

@@ -88,7 +88,7 @@ package struct ScoreReading: Sendable {
     ) {
         let width = network.outputWidth
         guard let tileRows else {
-            kept?.copy(from: values)
+            if let kept { keep(values, in: kept, team: team) }
             body(0..<values.rows, values.reshaped([values.rows, values.width]))
             return
         }
@@ -109,6 +109,16 @@ package struct ScoreReading: Sendable {
                         inputs: [scores], parameters: [], output: scores, scratch: MutableTensor(uninitialized: [0]), team: team))
             }
             body(rows, scores)
+            if kept != nil, network.answerSteps != nil { keep(scores.copied(), in: scores, team: team) }
+        }
+    }
+
+    /// Writes the model's answer of scores.
+    private func keep(_ scores: Tensor, in kept: MutableTensor, team: Team) {
+        kept.copy(from: scores)
+        for operation in network.answerSteps?.operations ?? [] {
+            operation.forward(
+                ForwardPass(inputs: [kept.copied()], parameters: [], output: kept, scratch: MutableTensor(uninitialized: [0]), team: team))
         }
     }
 }

@@ -102,13 +102,15 @@ package struct Network: Sendable {
     }
 
     /// Each after all that it reads.
-    package let nodes: [Node]
+    package internal(set) var nodes: [Node]
     package let parameters: [Parameter]
     /// The numbers of the parameters, in their order.
     package let values: ParameterValues
     package let input: Input
     /// The node whose output the model answers with: scores of classes [samples, classes], or of tokens [samples, length, vocabulary].
-    package let output: NodeID
+    package internal(set) var output: NodeID
+    /// What makes the model's answer of the output, in a network of ``scoring``; nil where the output is the answer.
+    package internal(set) var answerSteps: AnswerSteps?
     /// The number of classes or tokens that the output scores.
     package let outputWidth: Int
     /// Which nodes are which part of the model.

@@ -83,6 +83,20 @@ import Text
         #expect(text?.contains("\n") == false)
     }
 
+    /// Methods other than LoRA give the same settings other meanings. The values are those that peft writes.
+    @Test(
+        arguments: [
+            ("OFT", #""r": 0, "oft_block_size": 8"#, nil), ("BOFT", #""boft_block_size": 4"#, nil), ("LOHA", #""r": 8, "alpha": 8"#, 8),
+            ("LN_TUNING", #""target_modules": null"#, nil), ("HRA", #""r": 4"#, 4), ("VERA", #""r": 256, "d_initial": 0.1"#, 256),
+        ] as [(String, String, Int?)])
+    func otherMethodsAreDescribedAndRefusedByName(type: String, settings: String, rank: Int?) throws {
+        let adapter = try open(
+            [("base_model.model.m.fc.\(type.lowercased())_R.weight", [2, 3])], settings: #"{"peft_type": "\#(type)", \#(settings)}"#)
+        #expect(adapter.adapter?.configuration?.type == type && adapter.adapter?.configuration?.rank == rank)
+        let refusal = adapter.refusal.map { "\($0)" } ?? ""
+        #expect(refusal.contains("adapters of this type are not merged, expected LORA, found \(type)"), "\(refusal)")
+    }
+
     @Test(arguments: [
         (#""layer_replication": [[0, 4]]"#, "layer_replication"), (#""init_lora_weights": "pissa_niter_4""#, "pissa"),
         (#""use_qalora": true"#, "use_qalora"), (#""alora_invocation_tokens": [1]"#, "alora_invocation_tokens"),

@@ -31,18 +31,43 @@ import Text
         #expect(first.min() == 0 && first.contains { $0 > 0 })
     }
 
-    /// gptqmodel's `dynamic` gives modules bits and groups of their own; the shapes of the parts say which of them a module has.
+    /// gptqmodel's `dynamic` gives modules bits and groups of their own.
     @Test(arguments: [("gptq-4", 4, 24), ("gptq-8", 8, 12), ("gptq-order", 4, 16)])
     func aModuleMayHaveItsOwnGroups(name: String, bits: Int, size: Int) throws {
         var file = try EncodedFile(fixture: name)
         let expected = try weight(file)
-        for (general, own) in [(128, size), (size, 128), (-1, size)] {
+        for (general, own) in [(128, size), (-1, size)] {
             file.configuration = #"""
                 {"quantization_config": {"quant_method": "gptq", "bits": 2, "group_size": \#(general), "checkpoint_format":
                 "\#(name == "gptq-4" ? "gptq" : "gptq_v2")", "dynamic": {"+:.*up.*": {"bits": \#(bits), "group_size": \#(own)}}}}
                 """#
             #expect(try weight(file) == expected)
         }
+    }
+
+    /// As in gptqmodel, the first pattern counts that matches the beginning of a module's name. `(?=` is not read, and leaves what the shapes of
+    /// the parts say.
+    @Test(arguments: [
+        (#"{"-:model": {}}"#, "is stored as codes of GPTQ, which dynamic in config.json excludes"),
+        (#"{"model.*up": {}, "-:model": {}}"#, nil), (#"{"-:up": {}, "-:.*down.*": {}}"#, nil), (#"{"-:(?=nothing)": {}}"#, nil),
+        (#"{"+:model.*": {"bits": 8}}"#, "codes of other bits than dynamic in config.json gives the module, expected 8, found 4"),
+        (#"{"model.*": {"group_size": 8}}"#, "'scales' has the wrong shape"),
+        (#"{"-:.*down.*": {}, "+:.*": {"bits": 4, "group_size": 24}, "model": {"bits": 8}}"#, nil),
+    ])
+    func dynamicThatContradictsTheTensorsIsRefused(dynamic: String, message: String?) throws {
+        var file = try EncodedFile(fixture: "gptq-4")
+        let expected = try weight(file)
+        file.configuration = #"""
+            {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 24, "checkpoint_format": "gptq",
+            "dynamic": \#(dynamic)}}
+            """#
+        guard let message else {
+            #expect(try weight(file) == expected)
+            return
+        }
+        let checkpoint = try file.checkpoint()
+        let problem = checkpoint.unreadable.first { $0.name == Self.up + "weight" }.map { "\($0.problem)" }
+        #expect(problem?.contains(message) == true, "\(problem ?? "none")")
     }
 
     /// One of several files has codes whose scales lie in another, and the reverse; what describes both lies beside them.

@@ -26,6 +26,7 @@ struct EncoderFixture {
     /// Networks of convolutions, by fixtures/make_vision.py.
     static let convolutions = [
         "resnet", "resnet-bottleneck", "resnet-bare", "convnext", "timm-resnet", "timm-resnet-bottleneck", "timm-convnext",
+        "timm-convnext-filters", "timm-mobilenet2", "timm-mobilenet3", "timm-mobilenet3-large",
     ]
 
     init(_ name: String) throws {

@@ -35,6 +35,16 @@ struct TorchScriptTests {
         #expect(error.map { "\($0)" }?.contains(message) == true, "\(error.map { "\($0)" } ?? "")")
     }
 
+    /// A table of 16 positions, of which a slice takes as many as there are tokens, bounds the length of sequences.
+    @Test(arguments: ["traced-reader", "scripted-reader"]) func sequencesAreNoLongerThanTheTablesThatAreSliced(name: String) throws {
+        let network = try LoadedModel(open(name)).network
+        #expect(network.input == .tokens(vocabulary: 11, positions: 16))
+        #expect(try network.shapes(for: .tokens(samples: 2, length: 16))[network.output.index] == [2, 16, 11])
+        let error = #expect(throws: Problem.self) { try network.shapes(for: .tokens(samples: 2, length: 17)) }
+        let message = error.map { "\($0)" } ?? ""
+        #expect(message.contains("a sequence is longer than the model's positions, expected at most 16 tokens, found 17"), "\(message)")
+    }
+
     /// What is made of a script keeps its graph.
     @Test(arguments: ["scripted-reader", "traced-cnn"]) func convertedScriptsComputeTheSame(name: String) throws {
         let checkpoint = try open(name)

@@ -11,6 +11,7 @@ package struct AdapterConfiguration: Sendable {
 
     /// PEFT's name of the method, such as `LORA`.
     package let type: String
+    /// The rank of changes to which no pattern gives another; nil for methods that have none.
     package let rank: Int?
     package let alpha: Double?
     /// The model that the adapter was trained on, as the adapter names it: a repository or a path.
@@ -71,26 +72,30 @@ package struct AdapterConfiguration: Sendable {
         }
         self.type = type.uppercased()
         baseModel = settings["base_model_name_or_path"].value.text.flatMap { $0.isEmpty ? nil : $0 }
+        guard self.type == Self.lora else {
+            // Other methods give the same names other meanings: OFT's rank is 0 where its blocks have a size.
+            targetModules = (try? Self.names(settings, "target_modules")) ?? []
+            (targetParameters, savedModules) = ([], (try? Self.names(settings, "modules_to_save")) ?? [])
+            (isRankStabilized, isDirectional, isFanInFirst) = (false, false, false)
+            rank = ((try? Self.number(settings["r"], "r")) ?? nil).flatMap { try? Self.rank($0, "r") }
+            (alpha, rankPatterns, alphaPatterns) = (nil, [], [])
+            obstacle = Problem(
+                "adapters of this type are not merged", expected: Self.lora, found: self.type,
+                hint: "peft's merge_and_unload writes the merged model")
+            return
+        }
         targetModules = try Self.names(settings, "target_modules")
         targetParameters = try Self.names(settings, "target_parameters")
         savedModules = try Self.names(settings, "modules_to_save")
         isRankStabilized = try Self.flag(settings, "use_rslora")
         isDirectional = try Self.flag(settings, "use_dora")
         isFanInFirst = try Self.flag(settings, "fan_in_fan_out")
-        let rank = try Self.number(settings["r"], "r")
-        self.rank = try rank.map { value throws(Problem) in try Self.rank(value, "r") }
+        rank = try Self.number(settings["r"], "r").map { value throws(Problem) in try Self.rank(value, "r") }
         alpha = try Self.number(settings["lora_alpha"], "lora_alpha")
-        if self.type == Self.lora {
-            rankPatterns = try Self.patterns(settings, "rank_pattern")
-            for pattern in rankPatterns { _ = try Self.rank(pattern.value, "rank_pattern") }
-            alphaPatterns = try Self.patterns(settings, "alpha_pattern")
-            obstacle = Self.obstacle(settings)
-        } else {
-            (rankPatterns, alphaPatterns) = ([], [])
-            obstacle = Problem(
-                "adapters of this type are not merged", expected: Self.lora, found: self.type,
-                hint: "peft's merge_and_unload writes the merged model")
-        }
+        rankPatterns = try Self.patterns(settings, "rank_pattern")
+        for pattern in rankPatterns { _ = try Self.rank(pattern.value, "rank_pattern") }
+        alphaPatterns = try Self.patterns(settings, "alpha_pattern")
+        obstacle = Self.obstacle(settings)
     }
 
     private static let lora = "LORA"

@@ -57,30 +57,77 @@ extension EncodingScheme {
         }
     }
 
+    /// The bits of a module's codes, which `dynamic` may give it in the place of the general number.
     private static func bits(_ module: EncodedModule, words: Int) throws(Problem) -> Int {
-        let stated = module.settings.integer("bits", "w_bit")
-        // The number of bits may differ between modules; it follows from the number of in-neurons.
-        if !(module.settings["dynamic"]?.members.isEmpty ?? true), let columns = module["g_idx"]?.elementCount, columns > 0,
-            words * 32 % columns == 0
-        {
-            let bits = words * 32 / columns
-            if [2, 3, 4, 8].contains(bits) { return bits }
+        let settings = module.settings
+        let stated = try own(module)?[member: "bits"]?.wholeNumber ?? settings.integer("bits", "w_bit")
+        if !(settings["dynamic"]?.members.isEmpty ?? true), let bits = storedBits(module, words: words), bits != stated {
+            guard !hasReadablePatterns(settings) else {
+                throw Problem(
+                    "codes of other bits than dynamic in \(settings.fileName) gives the module",
+                    expected: stated.map(String.init) ?? "none", found: "\(bits)")
+            }
+            return bits
         }
         guard let stated, [2, 3, 4, 8].contains(stated) else {
-            throw Problem(
-                "bits of GPTQ codes in \(module.settings.fileName)", expected: "2, 3, 4 or 8", found: module.settings.found("bits", "w_bit")
-            )
+            throw Problem("bits of GPTQ codes in \(settings.fileName)", expected: "2, 3, 4 or 8", found: settings.found("bits", "w_bit"))
         }
         return stated
     }
 
-    /// The number of in-neurons that share a scale. `dynamic` gives modules sizes of their own, by patterns of their names: the size is that
-    /// which agrees with the number of scales, the general one before the others.
+    /// The bits that the zero points have, one for each out-neuron, or the codes, one for each in-neuron; nil if neither says it.
+    private static func storedBits(_ module: EncodedModule, words: Int) -> Int? {
+        for (width, count) in [
+            (module["qzeros"]?.shape.last, module["qweight"]?.shape.last), (words, module["g_idx"]?.elementCount),
+        ] {
+            guard let width, let count, count > 0, width <= 1 << 40, width * 32 % count == 0 else { continue }
+            if [2, 3, 4, 8].contains(width * 32 / count) { return width * 32 / count }
+        }
+        return nil
+    }
+
+    /// The settings that `dynamic` gives a module: those of the first pattern that the beginning of its name matches; nil if none does, or the
+    /// patterns are not read.
+    ///
+    /// Source: gptqmodel's `dynamic_get`.
+    /// - Throws: ``Problem`` for a pattern that leaves the module as it is, whose codes contradict it.
+    private static func own(_ module: EncodedModule) throws(Problem) -> JSONValue? {
+        guard hasReadablePatterns(module.settings) else { return nil }
+        for member in module.settings["dynamic"]?.members ?? [] {
+            guard let (expression, isExcluding) = pattern(member.name), expression.matches(module.name) else { continue }
+            if isExcluding {
+                throw Problem(
+                    "is stored as codes of GPTQ, which dynamic in \(module.settings.fileName) excludes",
+                    expected: "a weight that is not quantised, as \(member.name.quotedInMessage) says", found: "'\(module.path("qweight"))'"
+                )
+            }
+            return member.value
+        }
+        return nil
+    }
+
+    /// Whether all patterns of `dynamic` are expressions that are read here.
+    private static func hasReadablePatterns(_ settings: EncodingSettings) -> Bool {
+        (settings["dynamic"]?.members ?? []).allSatisfy { pattern($0.name) != nil }
+    }
+
+    /// A pattern of names, and whether it excludes them; nil for an expression that is not read.
+    private static func pattern(_ text: String) -> (expression: RegularExpression, isExcluding: Bool)? {
+        let isExcluding = text.hasPrefix("-:")
+        let expression = text.hasPrefix("+:") || isExcluding ? String(text.dropFirst(2)) : text
+        return (try? RegularExpression("(\(expression)).*")).map { ($0, isExcluding) }
+    }
+
+    /// The number of in-neurons that share a scale. Where the patterns of `dynamic` are not read, the size is that of those stated which
+    /// agrees with the number of scales, the general one before the others.
     private static func groupSize(_ module: EncodedModule, columns: Int) throws(Problem) -> Int {
         let settings = module.settings
+        if let size = try own(module)?[member: "group_size"]?.wholeNumber {
+            return try groupSize(size, columns: columns, found: "\(size)")
+        }
         let stated = try groupSize(settings.integer("group_size"), columns: columns, found: settings.found("group_size"))
         let others = (settings["dynamic"]?.members ?? []).compactMap { $0.value[member: "group_size"]?.wholeNumber }
-        guard !others.isEmpty, let groups = module["scales"]?.shape.first else { return stated }
+        guard !hasReadablePatterns(settings), !others.isEmpty, let groups = module["scales"]?.shape.first else { return stated }
         var sizes: Set<Int> = []
         for size in others { sizes.insert(min(try groupSize(size, columns: columns, found: "\(size)"), columns)) }
         let fitting = sizes.union([min(stated, columns)]).filter { (columns - 1) / $0 + 1 == groups }

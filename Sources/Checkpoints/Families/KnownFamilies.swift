@@ -155,10 +155,14 @@ extension ModelFamily {
                 && names.shape(named: "features.0.weight")?.suffix(2) == [3, 3]
         })
 
+    /// The blocks of each stage of MobileNet 2, and of the small and the large MobileNet 3, by timm's names.
+    package static let mobilenetBlocks = [[1, 2, 3, 4, 3, 3, 1], [1, 2, 3, 2, 3, 1], [1, 2, 3, 4, 2, 3, 1]]
+
     package static let mobilenet = ModelFamily(
-        "mobilenet", summary: "MobileNet 2 and 3 by torchvision's names", modelTypes: [], defaultLayers: .all,
+        "mobilenet", summary: "MobileNet 2 and 3 by torchvision's and timm's names", modelTypes: [], defaultLayers: .all,
         isRecognized: { names in
-            names.contains { $0.hasSuffix("features.1.conv.0.0.weight") } || names.contains { $0.hasSuffix("features.1.block.0.0.weight") }
+            names.shape(named: "conv_stem.weight") != nil && mobilenetBlocks.contains(names.blockCounts)
+                || names.contains { $0.hasSuffix("features.1.conv.0.0.weight") || $0.hasSuffix("features.1.block.0.0.weight") }
         })
 
     package static let transformer = ModelFamily(

@@ -48,6 +48,20 @@ package struct TensorNames: Sendable {
         }
     }
 
+    /// The numbers of blocks in the stages of networks with names such as `blocks.2.0.conv_pw.weight`; empty if stages or blocks are missing.
+    package var blockCounts: [Int] {
+        var stages: [Int: Set<Int>] = [:]
+        for name in index.names {
+            let parts = name.bare.split(separator: ".", maxSplits: 3)
+            guard parts.count == 4, parts[0] == "blocks", let stage = Int(parts[1]), let block = Int(parts[2]) else { continue }
+            stages[stage, default: []].insert(block)
+        }
+        guard stages.allSatisfy({ $1 == Set(0..<$1.count) && stages[stages.count - 1] != nil && (0..<stages.count).contains($0) }) else {
+            return []
+        }
+        return (0..<stages.count).map { stages[$0]?.count ?? 0 }
+    }
+
     /// Whether a full name satisfies a condition.
     package func contains(_ condition: (String) -> Bool) -> Bool { index.names.contains { condition($0.full) } }
 

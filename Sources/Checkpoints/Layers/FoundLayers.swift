@@ -14,10 +14,10 @@ struct FoundLayers {
     /// A file can claim any number of experts for a few bytes: further stacks are not taken apart.
     private static let mostParts = 1 << 20
 
-    init(tensors: [TensorRecord], index: TensorIndex, family: ModelFamily, families: ModelFamilies) {
+    init(tensors: [TensorRecord], index: TensorIndex, family: ModelFamily, families: ModelFamilies, readings: GraphReadings?) {
         self.index = index
-        rules = OrientationRules(family: family, index: index)
-        let (roles, parts) = (TensorRoles(index), TensorParts(index, families: families))
+        rules = OrientationRules(family: family, index: index, readings: readings)
+        let (roles, parts) = (TensorRoles(index, readings), TensorParts(index, families: families))
         misfits = Misfits(parts)
         for (tensor, name) in zip(tensors, index.names) {
             if let reason = roles.leftOut(name, shape: tensor.shape, dtype: tensor.dtype) {
@@ -108,7 +108,7 @@ struct FoundLayers {
         }
         guard let chain else { return false }
         for layer in chain where [.embedding, .positions].contains(reasons[layer.name]) {
-            if case .asStored = layer.layout { reasons[layer.name] = nil }
+            if case .asStored = layer.layout, !rules.isKnown(TensorName(layer.name)) { reasons[layer.name] = nil }
         }
         layers = chain + others
         return true
@@ -131,7 +131,7 @@ struct FoundLayers {
         case .linear: return rules.layout(of: name, shape: layer.tensor.shape, readsTables: false)
         case .transposed:
             guard case .asStored(let out, let input) = layer.layout, layer.tensor.shape.count == 2, name.last != "weight",
-                index.biasShape(of: name) == nil
+                index.biasShape(of: name) == nil, !rules.isKnown(name)
             else { return layer.layout }
             return .transposed(blocks: 1, in: out, out: input)
         }

@@ -44,7 +44,8 @@ package struct LayerCatalog: Sendable {
         self.init(
             tensors: checkpoint.tensors, unreadable: checkpoint.unreadable, keepsOrder: checkpoint.keepsOrder,
             configuration: checkpoint.configuration, impliedModelType: checkpoint.impliedModelType, families: families,
-            fileNames: checkpoint.fileNames, tables: judgesByNames ? [] : checkpoint.tables)
+            fileNames: checkpoint.fileNames,
+            readings: judgesByNames ? nil : GraphReadings(checkpoint.module, graph: checkpoint.graph))
     }
 
     /// The catalog of the given tensors.
@@ -54,23 +55,30 @@ package struct LayerCatalog: Sendable {
     ///   - configuration: the bytes of the model's `config.json`; one that is not a JSON object is ignored.
     ///   - impliedModelType: the kind of model if the configuration does not say it.
     ///   - families: those that are known.
-    ///   - tables: the names of matrices that are tables whatever they are called.
     package init(
         tensors: [TensorRecord], unreadable: [UnreadableTensor] = [], keepsOrder: Bool, configuration: ByteRegion? = nil,
-        impliedModelType: String? = nil, families: ModelFamilies = .standard, fileNames: FileNames? = nil,
-        tables: Set<String> = []
+        impliedModelType: String? = nil, families: ModelFamilies = .standard, fileNames: FileNames? = nil
+    ) {
+        self.init(
+            tensors: tensors, unreadable: unreadable, keepsOrder: keepsOrder, configuration: configuration,
+            impliedModelType: impliedModelType, families: families, fileNames: fileNames, readings: nil)
+    }
+
+    /// - Parameter readings: how a graph reads the tensors; nil if there is none.
+    private init(
+        tensors: [TensorRecord], unreadable: [UnreadableTensor], keepsOrder: Bool, configuration: ByteRegion?,
+        impliedModelType: String?, families: ModelFamilies, fileNames: FileNames?, readings: GraphReadings?
     ) {
         self.fileNames = fileNames
         let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
         // The name of a tensor that cannot be read still helps to recognise the family.
         let index = TensorIndex(
-            names: names + unreadable.map { TensorName($0.name) }, shapes: ordered.map(\.shape) + unreadable.map { $0.shape ?? [] },
-            tables: tables)
+            names: names + unreadable.map { TensorName($0.name) }, shapes: ordered.map(\.shape) + unreadable.map { $0.shape ?? [] })
         let configured = (configuration.flatMap(Self.modelType) ?? impliedModelType).flatMap(families.family(modelType:))
         let known = configured ?? families.family(of: TensorNames(index))
 
-        var found = FoundLayers(tensors: ordered, index: index, family: known ?? .unknown, families: families)
+        var found = FoundLayers(tensors: ordered, index: index, family: known ?? .unknown, families: families, readings: readings)
         if let known {
             family = known
             familySource = configured != nil ? .configuration : .names

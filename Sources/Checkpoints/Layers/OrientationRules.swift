@@ -3,10 +3,13 @@ struct OrientationRules {
     private let family: ModelFamily
     private let index: TensorIndex
     private let storesConv1D: Bool
+    private let readings: GraphReadings?
 
-    init(family: ModelFamily, index: TensorIndex) {
+    /// - Parameter readings: how the operations of the model read its matrices, which decides before any name does.
+    init(family: ModelFamily, index: TensorIndex, readings: GraphReadings? = nil) {
         self.family = family
         self.index = index
+        self.readings = readings
         storesConv1D = Self.storesConv1D(index)
     }
 
@@ -37,6 +40,7 @@ struct OrientationRules {
     ///
     /// - Parameter readsTables: whether a table of embeddings is read as one, [entries, d]; else as a linear layer of that name.
     func layout(of name: TensorName, shape: [Int], readsTables: Bool = true) -> MatrixLayout {
+        if let layout = readings?[name.full]?.layout(shape) { return layout }
         if let layout = family.layout?(name, shape) { return layout }
         if let layout = autoencoderLayout(of: name, shape: shape) { return layout }
         guard shape.count == 2 else {
@@ -45,6 +49,9 @@ struct OrientationRules {
         return isTransposed(name, shape, readsTables)
             ? .transposed(blocks: 1, in: shape[0], out: shape[1]) : .asStored(out: shape[0], in: shape[1])
     }
+
+    /// Whether the operation that reads a matrix is known, and with it the matrix's orientation.
+    func isKnown(_ name: TensorName) -> Bool { index.shape(of: name.full).map { readings?[name.full]?.layout($0) != nil } ?? false }
 
     /// Whether a convolution's bias shows that it is stored [in, out, ...], as transposed convolutions are.
     func isTransposedConvolution(_ name: TensorName, shape: [Int]) -> Bool {

@@ -2,14 +2,11 @@
 struct TensorIndex: Sendable {
     let names: [TensorName]
     let shapes: [[Int]]
-    /// The names of matrices that are known to be tables.
-    let tables: Set<String>
     private let places: [String: Int]
     /// The modules that have experts below them.
     private let mixtures: Set<String>
 
-    init(names: [TensorName], shapes: [[Int]], tables: Set<String> = []) {
-        self.tables = tables
+    init(names: [TensorName], shapes: [[Int]]) {
         self.names = names
         self.shapes = shapes
         places = Dictionary(names.enumerated().map { ($1.full, $0) }, uniquingKeysWith: { first, _ in first })

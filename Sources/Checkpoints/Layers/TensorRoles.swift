@@ -1,11 +1,29 @@
-/// Decides by names and shapes which tensors are not weight matrices, or not default layers.
+/// Decides by names and shapes which tensors are not weight matrices, or not default layers; where a graph is known, by what reads them.
 struct TensorRoles {
     private let index: TensorIndex
+    private let readings: GraphReadings?
 
-    init(_ index: TensorIndex) { self.index = index }
+    init(_ index: TensorIndex, _ readings: GraphReadings?) {
+        self.index = index
+        self.readings = readings
+    }
 
-    /// Why a tensor is left out; nil for a weight matrix, judging by its name.
+    /// Why a tensor is left out; nil for a weight matrix.
     func leftOut(_ name: TensorName, shape: [Int], dtype: DType) -> LeftOut? {
+        let named = namedRole(name, shape: shape, dtype: dtype)
+        guard shape.count == 2, let reading = readings?[name.full] else { return named }
+        switch named {
+        case .relativePositions where reading.entries != nil: return named
+        case nil, .embedding, .positions, .relativePositions:
+            // A matrix of which entries are taken is a table even if it multiplies too, as a tied output matrix does.
+            if reading.entries != nil { return reading.isChosenBySamples && named != .positions ? .embedding : .positions }
+            return reading.isAddedTable(shape) ? .positions : reading.inputs != nil ? nil : named
+        default: return named
+        }
+    }
+
+    /// Why a tensor is left out, judging by its name and shape; nil for a weight matrix.
+    private func namedRole(_ name: TensorName, shape: [Int], dtype: DType) -> LeftOut? {
         if shape.contains(0) { return .empty }
         let last = name.last
         if let buffer = Self.buffer(name) { return shape.count < 2 ? .vector : buffer }
@@ -125,7 +143,7 @@ struct TensorRoles {
     private static func tableName(_ module: Substring) -> Substring { module.hasSuffix("_table") ? module.dropLast(6) : module }
 }
 
-/// Tells embedding tables, [entries, d], by their names, or by what the file says of them.
+/// Tells embedding tables, [entries, d], by their names.
 enum EmbeddingNames {
     private static let names: Set<Substring> = [
         "wte", "wpe", "embed_in", "embed_tokens", "embed_positions", "tokens_embed", "positions_embed", "token_embd", "position_embd",
@@ -141,7 +159,6 @@ enum EmbeddingNames {
 
     /// Whether the name is a table's. A linear layer so named gives itself away by its bias.
     static func isEmbedding(_ name: TensorName, _ index: TensorIndex) -> Bool {
-        if index.tables.contains(name.full) { return true }
         guard name.last == "weight" || name.parts.count == 1 || name.last.hasPrefix("pos") || name.last.hasSuffix("_table") else {
             return false
         }

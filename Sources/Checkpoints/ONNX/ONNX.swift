@@ -21,7 +21,8 @@ enum ONNX {
         do throws(Problem) {
             guard let message = try graph(region) else { throw Problem("holds no graph", expected: "an ONNX model") }
             let graph = try ONNXGraph(message)
-            let file = try weights(of: graph, neighbours, path)
+            let stored = try stored(in: graph)
+            let file = try weights(of: graph, stored, neighbours, path)
             // Classical models keep their numbers in the settings of operators.
             if file.models.allSatisfy({ $0.tensors.isEmpty && $0.unreadable.isEmpty }),
                 let node = graph.nodes.first(where: { $0.domain == "ai.onnx.ml" })
@@ -33,6 +34,7 @@ enum ONNX {
             }
             var module = SavedModule(opaque: SavedModule.graph)
             module.graphFile = region
+            module.readings = GraphReadings(graph, stored)
             return file.with(module)
         } catch {
             throw error.at(path: path)
@@ -49,6 +51,7 @@ enum ONNX {
         return names
     }
 
+    /// The message of a model's graph; nil if it has none.
     static func graph(_ region: ByteRegion) throws(Problem) -> ByteRegion? {
         var reader = ProtobufReader(region)
         var graph: ByteRegion?
@@ -101,8 +104,9 @@ enum ONNX {
         }
     }
 
-    private static func weights(of graph: ONNXGraph, _ neighbours: Neighbours, _ path: String) throws(Problem) -> WeightFile {
-        let stored = try stored(in: graph)
+    private static func weights(
+        of graph: ONNXGraph, _ stored: [StoredTensor], _ neighbours: Neighbours, _ path: String
+    ) throws(Problem) -> WeightFile {
         var tensors: [TensorRecord] = []
         var unreadable: [UnreadableTensor] = []
         for entry in stored {

@@ -24,6 +24,8 @@ package struct SavedModule: Sendable {
     package let children: [SavedModule]
     /// The bytes of the file that holds the graph of operations, where a graph is all that is known.
     package var graphFile: ByteRegion?
+    /// How the graph reads the tensors, where that is known from reading the file.
+    var readings: GraphReadings?
     /// Why the operations of an exported program are not run; nil if they are.
     package var graphProblem: Problem?
     /// Whether it is a module of TorchScript, whose code is in the file.

@@ -68,12 +68,12 @@ package struct EdgeCircuitRequest {
     private func cutGraph() throws -> (graph: EdgeGraph, outside: [String]) {
         let isOfTokens = if case .tokens = model.network.input { true } else { false }
         let granularity = granularity ?? (isOfTokens || !model.network.anatomy.blocks.isEmpty ? .component : .neuron)
-        guard granularity == .cluster, let clusters else { return (try EdgeGraph(model.network, granularity), []) }
+        guard granularity == .cluster, let clusters else { return (try EdgeGraph(model.network.scoring, granularity), []) }
         var groups: [NodeID: [NeuronGroup]] = [:]
         for layer in try model.ablatedLayers(clusters, matching: []) {
             groups[layer.node] = NeuronGroup.clusters(layer.clustering.outLabels.values)
         }
-        let graph = try EdgeGraph(model.network, .cluster, groups: groups)
+        let graph = try EdgeGraph(model.network.scoring, .cluster, groups: groups)
         return (graph, groups.keys.sorted().filter { !graph.cuts($0) }.map { model.network.nodes[$0.index].site })
     }
 

@@ -16,6 +16,7 @@ package struct PairBatches: Sendable {
     ///   - request: what a run will keep, by which its memory is measured.
     /// - Throws: ``Problem`` if a pair does not fit the network.
     package init(_ pairs: BehaviourPairs, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
+        let network = network.scoring
         self.network = network
         self.pairs = pairs
         try Self.check(pairs, network)

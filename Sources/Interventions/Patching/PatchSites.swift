@@ -78,7 +78,7 @@ package struct PatchSites: Sendable {
         output = network.nodes[network.output.index].site
         entries = network.nodes.indices.compactMap { index in
             let node = NodeID(index)
-            guard node != network.output else { return nil }
+            guard node != network.output, !(network.answerSteps?.nodes.contains(node) ?? false) else { return nil }
             return Entry(
                 node: node, site: network.nodes[index].site, neurons: NeuronPlaces(shapes[index]).neurons, heads: layouts[node],
                 hasPositions: isSequential && (shapes[index].count == 3 || layouts[node] != nil))

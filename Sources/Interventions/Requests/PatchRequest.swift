@@ -35,12 +35,12 @@ package struct PatchRequest {
         let behaviour = try model.behaviourPairs(pairs)
         for metric in patching.metrics { try metric.check(behaviour) }
         let batches = try PairBatches(
-            behaviour, for: model.network, batchSize: batchSize, request: patching.request(patching: chosen, in: model.network))
+            behaviour, for: model.network, batchSize: batchSize, request: patching.request(patching: chosen, in: model.network.scoring))
         return Prepared(parts: chosen, batches: batches, patching: patching, threads: threads)
     }
 
     private func chosenParts() throws -> [PatchedPart] {
-        let known = try PatchSites(model.network)
+        let known = try PatchSites(model.network.scoring)
         switch parts {
         case .clusters(let given, let layers):
             let parts = PatchedPart.clusters(of: try model.ablatedLayers(given, matching: layers), in: model.network)

@@ -18,7 +18,8 @@ enum StandardModels {
     static func checkArchitecture(_ source: FamilySource) throws(Problem) {
         guard let settings = try settings(source), let name = try settings.text("architecture") else { return }
         let others = ["resnetblur", "resnetaa", "_gelu", "_clip_resnet", "quickgelu", "_aa_"]
-        if others.contains(where: name.contains) || name.hasPrefix("resnet") && name.contains("_clip") {
+        // Those of TensorFlow pad images on two sides alone.
+        if name.hasPrefix("tf_") || others.contains(where: name.contains) || name.hasPrefix("resnet") && name.contains("_clip") {
             throw settings.problem("models of this kind cannot be run", "architecture", expected: "a standard model")
         }
     }

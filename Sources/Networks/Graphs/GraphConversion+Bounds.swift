@@ -39,24 +39,39 @@ extension GraphConversion {
             lows.append(low)
             highs.append(high)
         }
-        /// The length up to which numbers that change evenly with it do not pass a limit.
-        func length(_ numbers: [Double], _ limit: Double) -> Int? {
-            guard let other = lengths.indices.first(where: { lengths[$0] != lengths[0] }) else { return nil }
-            let slope = (numbers[other] - numbers[0]) / (lengths[other] - lengths[0])
-            let start = numbers[0] - slope * lengths[0]
-            guard slope != 0, zip(lengths, numbers).allSatisfy({ abs(start + slope * $0 - $1) < 1e-6 * max(1, abs($1)) }) else {
-                return nil
-            }
-            let last = (limit - start) / slope
-            return last >= 1 && last < 1e9 ? Int(last.rounded(.down)) : nil
-        }
         var bound: Int?
         if lows.allSatisfy({ $0 >= atLeast.above }), lows.max() != lows.min() {
-            bound = length(lows, atLeast.above)
+            bound = Self.longest(lengths, lows, atLeast.above)
         } else if highs.allSatisfy({ $0 <= atLeast.below }), highs.max() != highs.min() {
-            bound = length(highs, atLeast.below)
+            bound = Self.longest(lengths, highs, atLeast.below)
         }
         guard let bound, bound >= Int(lengths.max() ?? 0) else { return }
         positions = min(positions ?? .max, bound)
+    }
+
+    /// Bounds the length of sequences to the entries of a table, of which a slice takes as many as a sequence has, or some more.
+    ///
+    /// - Parameters:
+    ///   - ends: one past the last entry that the slice takes, for each probe.
+    ///   - counts: the entries that there are.
+    mutating func boundPositions(slicing counts: [Int], to ends: [Int]) {
+        guard let count = counts.first, counts.allSatisfy({ $0 == count }) else { return }
+        var lengths: [Double] = []
+        for probe in probes {
+            guard case .tokens(_, let length) = probe else { return }
+            lengths.append(Double(length))
+        }
+        guard let bound = Self.longest(lengths, ends.map(Double.init), Double(count)), bound >= Int(lengths.max() ?? 0) else { return }
+        positions = min(positions ?? .max, bound)
+    }
+
+    /// The length up to which numbers that change evenly with it do not pass a limit.
+    private static func longest(_ lengths: [Double], _ numbers: [Double], _ limit: Double) -> Int? {
+        guard let other = lengths.indices.first(where: { lengths[$0] != lengths[0] }) else { return nil }
+        let slope = (numbers[other] - numbers[0]) / (lengths[other] - lengths[0])
+        let start = numbers[0] - slope * lengths[0]
+        guard slope != 0, zip(lengths, numbers).allSatisfy({ abs(start + slope * $0 - $1) < 1e-6 * max(1, abs($1)) }) else { return nil }
+        let last = (limit - start) / slope
+        return last >= 1 && last < 1e9 ? Int(last.rounded(.down)) : nil
     }
 }

@@ -234,6 +234,7 @@ extension GraphConversion {
             guard own.allSatisfy({ $0.step == 1 && $0.axis == own[0].axis }), let first = ShapeTemplate.Length(counts.map(\.first), probes),
                 let length = ShapeTemplate.Length(counts.map(\.count), probes)
             else { throw Problem("its bounds depend on the batch in a way that is not followed") }
+            boundPositions(slicing: current.shapes.map { $0[own[0].axis] }, to: counts.map { $0.first + $0.count })
             current = try add(
                 self.site(node, part), BatchSlice(axis: own[0].axis, first: first, length: length), [site, inputSite], type: input.type)
         }

@@ -13,7 +13,7 @@ enum ConvNeXt {
         return try network(
             source,
             Names(
-                stem: ("embeddings.patch_embeddings", "embeddings.layernorm"),
+                stem: (["embeddings.patch_embeddings"], "embeddings.layernorm"),
                 stages: (0..<source.names.blocks("encoder.stages")).map { stage in
                     Stage(
                         blocks: "encoder.stages.\(stage).layers",
@@ -36,7 +36,7 @@ enum ConvNeXt {
             return try network(
                 source,
                 Names(
-                    stem: ("stem.0", "stem.1"),
+                    stem: stem(source),
                     stages: (0..<names.blocks("stages")).map { stage in
                         Stage(blocks: "stages.\(stage).blocks", reduction: ("stages.\(stage).downsample.0", "stages.\(stage).downsample.1"))
                     },
@@ -47,7 +47,7 @@ enum ConvNeXt {
         return try network(
             source,
             Names(
-                stem: ("features.0.0", "features.0.1"),
+                stem: (["features.0.0"], "features.0.1"),
                 stages: (0..<names.blocks("features") / 2).map { stage in
                     Stage(
                         blocks: "features.\(2 * stage + 1)", reduction: ("features.\(2 * stage).0", "features.\(2 * stage).1"))
@@ -55,6 +55,12 @@ enum ConvNeXt {
                 filter: "block.0", norm: "block.2", input: "block.3", output: "block.5", scale: "layer_scale", headNorm: "classifier.0",
                 head: "classifier.2"),
             Activation(.gelu), headEpsilon: 1e-6)
+    }
+
+    /// The layers in front by timm's names: one, or two of overlapping filters without anything between them.
+    private static func stem(_ source: FamilySource) -> (convolutions: [String], norm: String) {
+        let second = (try? source.names.fullName("stem.1.weight")).flatMap { source.checkpoint[$0]?.shape }
+        return second?.count == 4 ? (["stem.0", "stem.1"], "stem.2") : (["stem.0"], "stem.1")
     }
 
     private struct Stage {
@@ -65,7 +71,7 @@ enum ConvNeXt {
 
     /// What a library calls the modules; those of a block are relative to it.
     private struct Names {
-        let stem: (convolution: String, norm: String)
+        let stem: (convolutions: [String], norm: String)
         let stages: [Stage]
         let filter, norm, input, output, scale: String
         let headNorm, head: String
@@ -75,11 +81,16 @@ enum ConvNeXt {
         _ source: FamilySource, _ names: Names, _ activation: Activation, headEpsilon: Float
     ) throws(Problem) -> Network {
         var parts = ImageParts(source)
-        let patch = try parts.shape(of: names.stem.convolution, rank: 4)
-        let image = parts.add("input", InputOperation())
-        var last = try parts.convolution(names.stem.convolution, image, stride: patch[2], padding: 0)
+        var last = parts.add("input", InputOperation())
+        let imageChannels = try parts.shape(of: names.stem.convolutions[0], rank: 4)[1]
+        var channels = imageChannels
+        for layer in names.stem.convolutions {
+            let shape = try parts.shape(of: layer, rank: 4)
+            let isPatch = names.stem.convolutions.count == 1
+            last = try parts.convolution(layer, last, stride: isPatch ? shape[2] : 2, padding: isPatch ? 0 : nil, channels: channels)
+            channels = shape[0]
+        }
         last = try parts.channelNorm(names.stem.norm, last, epsilon: 1e-6)
-        var channels = patch[0]
         for (place, stage) in names.stages.enumerated() {
             if place > 0 {
                 let shape = try parts.shape(of: stage.reduction.convolution, rank: 4)
@@ -105,6 +116,6 @@ enum ConvNeXt {
         let ending = try parts.classify(last, channels: channels, head: names.head) { parts, rows throws(Problem) in
             try parts.layerNorm(names.headNorm, rows, epsilon: headEpsilon)
         }
-        return try parts.network(channels: patch[1], ending, kind: "a ConvNeXt")
+        return try parts.network(channels: imageChannels, ending, kind: "a ConvNeXt")
     }
 }

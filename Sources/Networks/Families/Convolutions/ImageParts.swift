@@ -90,10 +90,12 @@ struct ImageParts {
         return add("\(module).image", RowsImage(), normed, input)
     }
 
-    /// A linear layer, with a bias if one is stored.
+    /// A linear layer, with a bias if one is stored. A convolution of single places, [out, in, 1, 1], is one of rows.
     mutating func linear(_ module: String, _ input: NodeID) throws(Problem) -> NodeID {
-        let shape = try shape(of: module, rank: 2)
-        var parameters = [try parameter(module + ".weight", shape)]
+        let stored = checkpoint[try names.fullName(module + ".weight")]?.shape ?? []
+        let isFilter = stored.count == 4 && stored[2...] == [1, 1]
+        let shape = try Array(shape(of: module, rank: isFilter ? 4 : 2)[..<2])
+        var parameters = [try parameter(module + ".weight", shape, stored: isFilter ? stored : nil)]
         if names.has(module + ".bias") { parameters.append(try parameter(module + ".bias", [shape[0]])) }
         return builder.add(module, Linear(), [input], parameters: parameters)
     }

@@ -2,20 +2,28 @@ import Checkpoints
 import Tensors
 import Text
 
-/// MobileNet 2 and 3 by torchvision's names, whose number of blocks tells which one it is.
+/// MobileNet 2 and 3 by torchvision's names, whose number of blocks tells which one it is, and by timm's.
 ///
 /// Source: torchvision's `mobilenetv2.py`, `mobilenetv3.py`: the strides and nonlinearities of their standard settings.
 enum MobileNet {
     static let family = RunnableFamily(
         .mobilenet, modelTypes: [],
         assumption: { source, _ throws(Problem) in
-            try StandardModels.assumption(
+            if let timm = try timmStages(source) {
+                let kind = timm.isSecond ? "ReLU6, the strides of MobileNet 2" : "ReLU, hardswish, the strides of MobileNet 3"
+                return try StandardModels.assumption(
+                    source, unseen: "activations, strides and how images are padded",
+                    "\(kind) and the same padding on all sides are assumed")
+            }
+            return try StandardModels.assumption(
                 source, unseen: "activations and strides",
                 source.names.has("features.1.conv.0.0.weight")
                     ? "ReLU6 and the strides of MobileNet 2 are assumed" : "ReLU, hardswish and the strides of MobileNet 3 are assumed")
         }
     ) { source throws(Problem) in
-        source.names.has("features.1.conv.0.0.weight") ? try second(source) : try third(source)
+        try StandardModels.checkArchitecture(source)
+        if let timm = try timmStages(source) { return try network(source, timm.stages, isSecond: timm.isSecond) }
+        return source.names.has("features.1.conv.0.0.weight") ? try second(source) : try third(source)
     }
 
     private static func second(_ source: FamilySource) throws(Problem) -> Network {
@@ -114,11 +122,13 @@ enum MobileNet {
     }
 
     /// Squeeze and excitation: each channel times a number that follows from the means of all.
-    private static func squeeze(_ parts: inout ImageParts, _ module: String, _ input: NodeID) throws(Problem) -> NodeID {
+    static func squeeze(
+        _ parts: inout ImageParts, _ module: String, _ input: NodeID, _ layers: (inner: String, outer: String) = ("fc1", "fc2")
+    ) throws(Problem) -> NodeID {
         let pooled = parts.add(module + ".avgpool", AdaptiveAveragePool(output: (1, 1)), input)
-        let inner = try parts.convolution(module + ".fc1", pooled)
+        let inner = try parts.convolution("\(module).\(layers.inner)", pooled)
         let active = parts.add(module + ".activation", Activation(.relu), inner)
-        let outer = try parts.convolution(module + ".fc2", active)
+        let outer = try parts.convolution("\(module).\(layers.outer)", active)
         let gate = parts.add(module + ".scale_activation", Activation(.hardsigmoid, name: "hardsigmoid"), outer)
         return parts.add(module, ChannelGate(), input, gate)
     }

@@ -94,7 +94,8 @@ enum ResNet {
         return parts.add("maxpool", MaxPool(kernel: (3, 3), stride: (2, 2), padding: (1, 1)), active)
     }
 
-    /// Convolutions with norms, a nonlinearity after each but the last, which is added to the shortcut before it has one.
+    /// Convolutions with norms, ReLU after each but the last, which is added to the shortcut and has the model's nonlinearity behind the
+    /// sum. A setting of another nonlinearity reaches the stem and the sums alone, as in transformers.
     private static func add(
         _ block: Block, to parts: inout ImageParts, _ input: NodeID, _ channels: Int
     ) throws(Problem) -> (NodeID, Int) {

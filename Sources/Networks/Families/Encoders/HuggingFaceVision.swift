@@ -7,7 +7,8 @@ import Text
 enum HuggingFaceVision {
     static let vit = RunnableFamily(.vit, modelTypes: ["vit"], architectures: ["Model", "ForImageClassification"]) {
         source throws(Problem) in
-        let head: VisionTransformer.Head = isBare(source, "classifier.weight") ? .none(pooler: "pooler.dense") : .token("classifier")
+        let head: VisionTransformer.Head =
+            isBare(source, "classifier.weight") ? .none(pooler: try pooler(source.settings)) : .token("classifier")
         return try network(source, tokens: ["embeddings.cls_token"], norms: ("layernorm_before", "layernorm_after"), head: head)
     }
 
@@ -18,7 +19,7 @@ enum HuggingFaceVision {
             if source.names.has("cls_classifier.weight") {
                 .twoTokens("cls_classifier", "distillation_classifier")
             } else if isBare(source, "classifier.weight") {
-                .none(pooler: "pooler.dense")
+                .none(pooler: try pooler(source.settings))
             } else {
                 .token("classifier")
             }
@@ -46,6 +47,10 @@ enum HuggingFaceVision {
     private static func isBare(_ source: FamilySource, _ head: String) -> Bool {
         guard let architecture = (try? source.settings.texts("architectures"))??.first else { return !source.names.has(head) }
         return architecture.hasSuffix("Model")
+    }
+
+    private static func pooler(_ settings: Configuration) throws(Problem) -> (module: String, activation: Activation.Function) {
+        ("pooler.dense", try Activation.Function(settings, "pooler_act", standard: "tanh"))
     }
 
     private static func network(

@@ -14,8 +14,8 @@ struct VisionTransformer: Sendable {
 
     /// What is made of the last state.
     enum Head: Sendable {
-        /// Nothing; files may hold a pooler.
-        case none(pooler: String?)
+        /// Nothing; files may hold a pooler, a layer and a nonlinearity on the first position.
+        case none(pooler: (module: String, activation: Activation.Function)?)
         /// A score for each class from the token at the first position.
         case token(String)
         /// The mean of two layers' scores, of the first and the second position.
@@ -154,9 +154,10 @@ extension VisionTransformer {
         case .none(let pooler):
             parts.builder.anatomy.outputKind = .states
             let token = parts.builder.add("class_token", SelectedRow(), [reading.node])
-            if let pooler, source.names.has(pooler + ".weight") {
-                let dense = try parts.linear("pooler.pre", layer(pooler), of: token, from: width, to: width)
-                _ = parts.builder.add("pooler", Activation(.tanh), [dense])
+            if let pooler, source.names.has(pooler.module + ".weight") {
+                let rows = try parts.rows(of: pooler.module + ".weight", width: width)
+                let dense = try parts.linear("pooler.pre", layer(pooler.module), of: token, from: width, to: rows)
+                _ = parts.builder.add("pooler", Activation(pooler.activation), [dense])
             }
             return (reading.node, width)
         case .token(let module):

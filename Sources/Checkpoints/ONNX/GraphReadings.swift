@@ -1,0 +1,173 @@
+import Archives
+import Text
+
+/// How the operations of a model read its matrices: which are tables that entries are taken from, which are factors of products, and which
+/// of their sides are the inputs. What an operation does with a matrix decides its role, whatever it is called.
+struct GraphReadings: Sendable {
+    /// How a matrix is read, by its sides in the checkpoint.
+    struct Reading: Equatable {
+        /// The side along which entries are looked up; nil if none are.
+        var entries: Int?
+        /// Whether the samples say which entries; if not, the same entries are taken for all samples, as of a table of positions.
+        var isChosenBySamples = false
+        /// The side of the inputs in a product; nil if no product reads the matrix.
+        var inputs: Int?
+        /// Whether it is added to values, row by row.
+        var isAdded = false
+        /// Whether something else reads it.
+        var hasOtherReader = false
+
+        /// Whether a matrix is a table of which nothing but rows that are added is read. One of a single row or column is a bias.
+        func isAddedTable(_ shape: [Int]) -> Bool {
+            isAdded && !hasOtherReader && inputs == nil && entries == nil && !shape.contains(1)
+        }
+
+        /// The matrix of the tensor: entries of tables are in-neurons, as the inputs of a product are. nil if neither reads it.
+        func layout(_ shape: [Int]) -> MatrixLayout? {
+            guard shape.count == 2, let side = entries ?? inputs ?? (isAddedTable(shape) ? 0 : nil) else { return nil }
+            return side == 0 ? .transposed(blocks: 1, in: shape[0], out: shape[1]) : .asStored(out: shape[0], in: shape[1])
+        }
+    }
+
+    /// By the names of tensors in the checkpoint.
+    private var readings: [String: Reading] = [:]
+
+    subscript(name: String) -> Reading? { readings[name] }
+
+    /// The readings of a model's modules of known classes, and of the graph that came with it.
+    ///
+    /// - Parameter graph: the bytes of the graph, as ONNX; one that is damaged says nothing.
+    init?(_ module: SavedModule?, graph: ByteRegion?) {
+        readings = (module?.readings ?? graph.flatMap(Self.read))?.readings ?? [:]
+        if let module { addTables(of: module) }
+        if readings.isEmpty { return nil }
+    }
+
+    private static func read(_ graph: ByteRegion) -> GraphReadings? {
+        guard let message = try? ONNX.graph(graph), let nodes = try? ONNXGraph(message), let stored = try? ONNX.stored(in: nodes) else {
+            return nil
+        }
+        return GraphReadings(nodes, stored)
+    }
+
+    /// Tables that modules of PyTorch keep, by their classes.
+    private mutating func addTables(of module: SavedModule) {
+        if ["torch.nn.modules.sparse.Embedding", "torch.nn.modules.sparse.EmbeddingBag"].contains(module.className) {
+            let name = module.name.isEmpty ? "weight" : module.name + ".weight"
+            if readings[name] == nil { readings[name] = Reading(entries: 0, isChosenBySamples: true) }
+        }
+        for child in module.children { addTables(of: child) }
+    }
+
+    /// - Parameter stored: the tensors of the graph.
+    init(_ graph: ONNXGraph, _ stored: [ONNX.StoredTensor]) {
+        var search = ReadingSearch(stored)
+        for node in graph.nodes { search.pass(node) }
+        for entry in stored {
+            guard var reading = search.readings[entry.value] else { continue }
+            if ONNX.isTransposed(entry.tensor.shape, entry.use) {
+                reading.entries = reading.entries.map { 1 - $0 }
+                reading.inputs = reading.inputs.map { 1 - $0 }
+            }
+            readings[entry.name] = reading
+        }
+    }
+}
+
+/// Follows the matrices of a graph to the operations that read them.
+private struct ReadingSearch {
+    /// By the names of values in the graph, and by the sides that they have there.
+    private(set) var readings: [String: GraphReadings.Reading] = [:]
+    /// Values that are a matrix or some of its rows, and whether its sides change places on the way.
+    private var aliases: [String: (source: String, isTransposed: Bool)] = [:]
+    /// Values that are the same for all samples of one shape.
+    private var fixed: Set<String> = [""]
+    /// Those of them that are a single number.
+    private var numbers: Set<String> = []
+    /// Those of them that are the lists [0, 0], with which a matrix keeps its shape.
+    private var sameShapes: Set<String> = []
+
+    init(_ stored: [ONNX.StoredTensor]) {
+        for entry in stored {
+            fixed.insert(entry.value)
+            if entry.tensor.shape.isEmpty { numbers.insert(entry.value) }
+            if entry.tensor.shape.count == 2 { aliases[entry.value] = (entry.value, false) }
+        }
+    }
+
+    mutating func pass(_ node: ONNXGraph.Node) {
+        var isFixed = node.inputs.allSatisfy(fixed.contains)
+        switch node.operation {
+        case "Constant": addConstant(node)
+        case "Shape", "Size": isFixed = true
+        case "If", "Loop", "Scan", "RandomNormal", "RandomUniform": isFixed = false
+        case "Identity", "Cast": passOn(node, isTransposed: false)
+        case "Transpose" where node.lists["perm"] ?? [1, 0] == [1, 0]: passOn(node, isTransposed: true)
+        case "Reshape" where node.inputs.count == 2 && sameShapes.contains(node.inputs[1]): passOn(node, isTransposed: false)
+        // Some rows, or the rows of each sample.
+        case "Slice", "Unsqueeze", "Expand": passOn(node, isTransposed: false)
+        case "Gather": readGather(node)
+        // Entries of three tables that are added: words, positions and types.
+        case "EmbedLayerNormalization": for place in 2..<5 { readTable(node, place, isChosenBySamples: place != 3) }
+        case "Gemm":
+            readFactor(node, 1, inputs: node.integers["transB"] ?? 0 == 0 ? 0 : 1)
+            readFactor(node, 0, inputs: node.integers["transA"] ?? 0 == 0 ? 1 : 0)
+            readOther(node, from: 2)
+        case "MatMul":
+            readFactor(node, 1, inputs: 0)
+            readFactor(node, 0, inputs: 1)
+        // A sum of stored numbers alone is another matrix, such as one with its change of low rank.
+        case "Add" where !isFixed, "Sub" where !isFixed:
+            for input in node.inputs { read(input) { reading, _ in reading.isAdded = true } }
+        default: readOther(node, from: 0)
+        }
+        guard isFixed else { return }
+        for output in node.outputs { fixed.insert(output) }
+    }
+
+    private mutating func addConstant(_ node: ONNXGraph.Node) {
+        guard let output = node.outputs.first else { return }
+        if node.integers["value_int"] != nil { numbers.insert(output) }
+        if node.lists["value_ints"] == [0, 0] { sameShapes.insert(output) }
+        if let message = node.tensors["value"], let tensor = try? ONNXTensor(message), tensor.shape.isEmpty { numbers.insert(output) }
+    }
+
+    private mutating func passOn(_ node: ONNXGraph.Node, isTransposed: Bool) {
+        guard let alias = node.inputs.first.flatMap({ aliases[$0] }), let output = node.outputs.first else { return }
+        aliases[output] = (alias.source, alias.isTransposed != isTransposed)
+    }
+
+    private mutating func read(_ value: String, _ change: (inout GraphReadings.Reading, _ isTransposed: Bool) -> Void) {
+        guard let alias = aliases[value] else { return }
+        change(&readings[alias.source, default: .init()], alias.isTransposed)
+    }
+
+    private mutating func readFactor(_ node: ONNXGraph.Node, _ place: Int, inputs: Int) {
+        guard node.inputs.count > place else { return }
+        // The first of several products counts.
+        read(node.inputs[place]) { reading, isTransposed in
+            reading.inputs = reading.inputs ?? (isTransposed ? 1 - inputs : inputs)
+        }
+    }
+
+    private mutating func readOther(_ node: ONNXGraph.Node, from first: Int) {
+        for input in node.inputs.dropFirst(first) { read(input) { reading, _ in reading.hasOtherReader = true } }
+    }
+
+    private mutating func readTable(_ node: ONNXGraph.Node, _ place: Int, side: Int = 0, isChosenBySamples: Bool) {
+        guard node.inputs.count > place else { return }
+        read(node.inputs[place]) { reading, isTransposed in
+            reading.entries = isTransposed ? 1 - side : side
+            reading.isChosenBySamples = reading.isChosenBySamples || isChosenBySamples
+        }
+    }
+
+    private mutating func readGather(_ node: ONNXGraph.Node) {
+        guard node.inputs.count == 2 else { return }
+        let axis = node.integers["axis"] ?? 0
+        let side = axis < 0 ? axis + 2 : axis
+        // A row or column that is always the same one is a vector, not an entry of a table.
+        guard (0...1).contains(side), !numbers.contains(node.inputs[1]) else { return readOther(node, from: 0) }
+        readTable(node, 0, side: Int(side), isChosenBySamples: !fixed.contains(node.inputs[1]))
+    }
+}
