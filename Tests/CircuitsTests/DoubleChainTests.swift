@@ -72,7 +72,7 @@ import Testing
 
     @Test func whatIsNoPlainChainRunsAsANetwork() throws {
         // A chain in double precision does not support scores after a softmax.
-        let (network, batches) = try network(Self.architectures[0] + ",softmax")
+        let (network, batches) = try network(Self.architectures[0] + ",softmax,tanh")
         #expect(DoubleChain(network, sampleShape: [3, 32, 32]) == nil)
         let catalog = LayerCatalog(try Checkpoint.open(Fixtures.path("models/cifar-cnn.pt")))
         let layers = catalog.weightMatrices.filter { $0.name == "fc3.weight" }

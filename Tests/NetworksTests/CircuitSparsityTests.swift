@@ -87,7 +87,9 @@ struct CircuitSparsityTests {
         try #require(found.shape == [batch.samples, 1, all.width])
         for sample in 0..<batch.samples {
             let row = all.view(at: ((sample + 1) * batch.length - 1) * all.width, shape: [all.width]).elements
-            #expect(found[sample..<sample + 1].elements == row)
+            // Products of fewer rows may add in another order.
+            let worst = zip(found[sample..<sample + 1].elements, row).reduce(0) { max($0, abs($1.0 - $1.1)) }
+            #expect(worst < 1e-5, "off by \(worst)")
         }
     }
 
