@@ -11,7 +11,7 @@ import Testing
 
     private static func path(_ name: String) -> String { Fixtures.path("gguf-models/" + name) }
 
-    @Test(arguments: ["llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "gpt2", "gptneox", "olmo2", "qwen2-stretched"])
+    @Test(arguments: ["llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "gpt2", "gptneox", "olmo2", "granite", "qwen2-stretched"])
     func logitsAreThoseOfTransformers(_ name: String) throws {
         let all = try JSONDecoder().decode(
             [String: Expected].self, from: Data(contentsOf: URL(fileURLWithPath: Self.path("expected.json"))))
@@ -30,6 +30,23 @@ import Testing
                 let last = logits[(sample * 14 + 13) * 40..<(sample * 14 + 14) * 40]
                 for (a, b) in zip(last, row) { #expect(abs(a - b) < 1e-4) }
             }
+        }
+    }
+
+    /// Metadata of 64 bytes that say that attention is not causal, before the others.
+    @Test func attentionThatIsNotCausalIsRefused() throws {
+        var file = try Data(contentsOf: URL(fileURLWithPath: Self.path("llama.gguf")))
+        func bytes(_ number: UInt64) -> Data { withUnsafeBytes(of: number.littleEndian) { Data($0) } }
+        func key(_ name: String, _ type: UInt8) -> Data { bytes(UInt64(name.utf8.count)) + Data(name.utf8) + Data([type, 0, 0, 0]) }
+        let added = key("llama.attention.causal", 7) + Data([0]) + key("pad", 8) + bytes(6) + Data("padded".utf8)
+        #expect(added.count == 64)
+        let count = file[16..<24].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        file.replaceSubrange(16..<24, with: bytes(count + 2) + added)
+        try TemporaryFolder.with { folder in
+            try file.write(to: URL(fileURLWithPath: folder + "/model.gguf"))
+            let result = try BuiltCommand.run("eval", folder + "/model.gguf", "--data", Self.path("tokens.npy"))
+            #expect(result.status == 1 && result.errors.contains("'llama.attention.causal'"), "\(result.errors)")
+            #expect(result.errors.contains("expected true, found false"), "\(result.errors)")
         }
     }
 

@@ -69,4 +69,37 @@ struct ModelPreprocessingTests {
         #expect(throws: Problem.self) { try edge.check([3, 33, 40]) }
         try preprocessing("{}").check([3, 5, 7])
     }
+
+    private func array(_ type: String, _ shape: [Int], width: Int) -> ByteRegion {
+        let list = shape.map(String.init).joined(separator: ", ")
+        let header = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(list)), }"
+        let count = shape.reduce(1, *) * width
+        return ByteRegion(
+            copying: [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8)
+                + [UInt8](repeating: 0, count: count))
+    }
+
+    private func open(_ array: ByteRegion, normalization: Normalization? = nil) throws -> Dataset {
+        var source = DatasetSource(path: "x.npy")
+        source.normalization = normalization
+        source.preprocessing = { try preprocessing(#"{"size":4,"image_mean":[0.5],"image_std":[0.25],"do_center_crop":false}"#) }
+        return try source.open(DataFile(array, path: "x.npy"))
+    }
+
+    @Test func onlyImagesOfBytesArePreprocessed() throws {
+        func first(_ dataset: Dataset) throws -> Float {
+            guard case .values(let values) = dataset.inputs else { throw Problem("tokens") }
+            return values.values(of: [0])[0]
+        }
+        #expect(try first(open(array("|u1", [2, 3, 4, 4], width: 1))) == -2)
+        #expect(try first(open(array("<f4", [2, 3, 9, 9], width: 4))) == 0)
+        #expect(try first(open(array("<f4", [2, 3], width: 4))) == 0)
+        for type in ["<i2", "<i4", "<u2"] {
+            #expect(throws: Problem.self) { try open(array(type, [2, 3, 4, 4], width: type == "<i4" ? 4 : 2)) }
+        }
+        #expect(throws: Problem.self) { try open(array("|u1", [2, 3, 5, 4], width: 1)) }
+        // Who says what to do with the numbers means it.
+        let given = Normalization(means: [1], deviations: [2])
+        #expect(try first(open(array("<i4", [2, 3, 5, 4], width: 4), normalization: given)) == -0.5)
+    }
 }
