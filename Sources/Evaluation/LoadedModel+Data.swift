@@ -26,11 +26,11 @@ extension LoadedModel {
         }
     }
 
-    /// The names of the model's classes in its `config.json`; those that it contradicts itself about are left out.
+    /// The names of the model's classes in its graph, or in its `config.json`; those that it contradicts itself about are left out.
     private var classNames: ClassNames {
-        var names: [(name: String, label: Int32)] = []
+        var names: [(name: String, label: Int32)] = (network.classNames ?? []).enumerated().map { ($1, Int32($0)) }
         var problemType: String?
-        if let configuration = checkpoint.configuration {
+        if names.isEmpty, let configuration = checkpoint.configuration {
             configuration.inMemory.withUnsafeBytes { bytes in
                 guard String(validating: bytes, as: UTF8.self) != nil else { return }
                 problemType = JSONCursor.member("problem_type", of: bytes)?.text

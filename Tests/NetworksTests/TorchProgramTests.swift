@@ -11,6 +11,7 @@ import Text
 struct TorchProgramTests {
     static let programs = [
         "mlp", "cnn", "block", "encoder", "library", "settings", "images", "masked", "attended", "stopped", "uneven", "crossed", "further",
+        "numbered", "raised", "alone", "pair",
     ]
     /// The same after `run_decompositions()`.
     static let decomposed = ["attended", "images", "masked", "encoder", "uneven", "further"]

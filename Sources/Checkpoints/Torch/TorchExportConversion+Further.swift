@@ -42,7 +42,10 @@ extension TorchExportConversion {
             let first = writer.add("Mul", [try value(node, "self"), writer.constant(Float(real(node, "beta", 1)))])
             return add(name, "Add", [first, scaled])
         case "remainder", "floor_divide":
-            guard !program.wholeNumbers.contains(try tensor(node, "self")) else { throw Problem("divides whole numbers") }
+            if program.wholeNumbers.contains(try tensor(node, "self")) {
+                guard node.name == "remainder" else { throw Problem("divides whole numbers") }
+                return add(name, "Mod", [try value(node, "self"), try compared(node)])
+            }
             let (x, y) = (try value(node, "self"), try operand(node, "other"))
             let quotient = writer.add("Floor", [writer.add("Div", [x, y])])
             guard node.name == "remainder" else { return quotient }
@@ -71,6 +74,14 @@ extension TorchExportConversion {
             guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
             return add(
                 name, "ReduceL2", [try value(node, "self"), writer.constant(dims)], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
+        case "einsum": return try einsum(node, name)
+        case "cumsum": return try runningSum(node, name)
+        case "diff": return try differences(node, name)
+        case "gather":
+            let axis = try axis(node, "dim", of: tensor(node, "self"))
+            return add(name, "GatherElements", [try value(node, "self"), try value(node, "index")], [("axis", .integer(axis))])
+        case "pixel_shuffle": return try pixelShuffle(node, name)
+        case "instance_norm": return try instanceNorm(node, name)
         case "upsample_nearest1d", "upsample_nearest2d", "upsample_linear1d", "upsample_bilinear2d": return try resized(node, name)
         default: return nil
         }

@@ -19,7 +19,8 @@ extension TorchExportConversion {
             let numbers = writer.add("Cast", [try value(node, "self")], [("to", .integer(1))])
             let most = writer.add("ReduceMax", [numbers, writer.constant(dims)], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
             return add(name, "Greater", [most, writer.constant(Float(0))])
-        case "full", "zeros", "ones", "scalar_tensor", "full_like", "zeros_like", "ones_like": return try filled(node, name)
+        case "full", "zeros", "ones", "scalar_tensor", "full_like", "zeros_like", "ones_like", "new_ones", "new_zeros", "new_full":
+            return try filled(node, name)
         case "_safe_softmax":
             return add(
                 name, "Softmax", [try value(node, "self")], [("axis", .integer(try axis(node, "dim", of: tensor(node, "self"))))])
@@ -51,13 +52,13 @@ extension TorchExportConversion {
             }
             return add(name, "PRelu", [try value(node, "self"), slope])
         case "constant_pad_nd", "pad": return try padded(node, name)
-        case "conv_transpose1d", "conv_transpose2d", "conv_transpose3d": throw Problem("is transposed, which is not run in programs")
+        case "conv_transpose1d", "conv_transpose2d", "conv_transpose3d": return try convolution(node, name, isTransposed: true)
         default: return nil
         }
     }
 
     /// What a tensor is compared with: another, or a number of its type.
-    private mutating func compared(_ node: Node) throws(Problem) -> String {
+    mutating func compared(_ node: Node) throws(Problem) -> String {
         guard node["other"]?.tensor == nil else { return try value(node, "other") }
         if program.wholeNumbers.contains(try tensor(node, "self")), case .integer(let number)? = node["other"]?.setting {
             return writer.constant(number)
@@ -66,17 +67,20 @@ extension TorchExportConversion {
     }
 
     private mutating func filled(_ node: Node, _ name: String) throws(Problem) -> String {
-        var number = node.name.hasPrefix("ones") ? 1.0 : 0
+        var number = node.name.hasPrefix("ones") || node.name == "new_ones" ? 1.0 : 0
         switch node[node.name == "scalar_tensor" ? "s" : "fill_value"]?.setting {
         case .real(let given)?: number = given
         case .integer(let given)?: number = Double(given)
         case .boolean(let given)?: number = given ? 1 : 0
-        default: if node.name.hasPrefix("full") || node.name == "scalar_tensor" { throw Problem("fills with what is no number") }
+        default: if node.name.contains("full") || node.name == "scalar_tensor" { throw Problem("fills with what is no number") }
         }
-        let isTruth = if case .boolean? = node["fill_value"]?.setting { true } else { false }
-        var value = writer.constant(Float(number))
+        let output = node.outputs.first ?? ""
+        let isTruth = if case .boolean? = node["fill_value"]?.setting { true } else { program.types[output] == Self.truthType }
+        let whole = program.wholeNumbers.contains(output) && !isTruth ? Int(exactly: number) : nil
+        var value = whole.map { writer.constant($0) } ?? writer.constant(Float(number))
         if isTruth { value = writer.add("Cast", [value], [("to", .integer(9))]) }
         if node.name == "scalar_tensor" { return value }
+        if node.name.hasPrefix("new_") { _ = node["self"] }
         if node.name.hasSuffix("_like") {
             return add(name, "Expand", [value, writer.add("Shape", [try self.value(node, "self")])])
         }
