@@ -35,10 +35,11 @@ extension LoadedModel {
         }
     }
 
-    /// The names of the model's classes in its `config.json`; none if it contradicts itself.
+    /// The names of the model's classes in its graph, or in its `config.json`; none if that contradicts itself.
     private var classNames: ClassNames {
-        let configured = configuredClasses
-        let names = configured?.problem == nil ? configured?.names ?? [] : []
+        let inGraph = network.classNames.map { $0.enumerated().map { (name: $1, label: Int32($0)) } }
+        let configured = inGraph == nil ? configuredClasses : nil
+        let names = inGraph ?? (configured?.problem == nil ? configured?.names ?? [] : [])
         var known = ClassNames(names.filter { Int($0.label) < network.outputWidth }, count: network.outputWidth)
         known.areSeveralEach = configured?.problemType == ConfiguredClasses.severalEach
         known.problem = configured?.problem

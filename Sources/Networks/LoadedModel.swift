@@ -49,7 +49,7 @@ package struct LoadedModel: Sendable {
             if !isDescribed, let reason = Chain.refusal(in: checkpoint) {
                 throw Problem("cannot be run: " + reason, hint: .describeChain)
             }
-            if !isDescribed, let network = try TransformerFamilies.network(of: checkpoint, catalog: catalog) {
+            if !isDescribed, let network = try Self.familyNetwork(of: checkpoint, catalog) {
                 self.network = network
                 architecture = nil
                 source = nil
@@ -67,6 +67,17 @@ package struct LoadedModel: Sendable {
             self.source = source
         } catch {
             throw (checkpoint.fileNames?.renaming(error) ?? error).at(path: checkpoint.path)
+        }
+    }
+
+    /// The network of the family that the names of the tensors are of; nil if they are of none.
+    ///
+    /// - Throws: ``Problem``; of a program without a config.json, why its own operations are not run.
+    private static func familyNetwork(of checkpoint: Checkpoint, _ catalog: LayerCatalog) throws(Problem) -> Network? {
+        do throws(Problem) {
+            return try TransformerFamilies.network(of: checkpoint, catalog: catalog)
+        } catch {
+            throw checkpoint.configuration == nil ? checkpoint.module?.graphProblem ?? error : error
         }
     }
 

@@ -130,6 +130,9 @@ package struct Network: Sendable {
     /// What the file calls the classes that the outputs score, in their order; nil if it does not say.
     package internal(set) var classLabels: [Int]?
 
+    /// The names that the file gives to the classes, in their order; nil if it gives none.
+    package internal(set) var classNames: [String]?
+
     private let places: [String: NodeID]
 
     init(
@@ -145,14 +148,28 @@ package struct Network: Sendable {
         self.unusedTensors = unusedTensors
         self.anatomy = anatomy
         var places: [String: NodeID] = [:]
-        for (index, node) in nodes.enumerated() { places[Self.shortened(node.site)] = NodeID(index) }
+        places.reserveCapacity(nodes.count)
+        for (index, node) in nodes.enumerated() where Self.mayHaveHooks(node.site) {
+            places[Self.shortened(node.site)] = NodeID(index)
+        }
         for (index, node) in nodes.enumerated() { places[node.site] = NodeID(index) }
         self.places = places
     }
 
+    /// Whether a part of a name between dots begins as `hook_` does.
+    private static func mayHaveHooks(_ site: String) -> Bool {
+        var isFirst = true
+        for byte in site.utf8 {
+            if isFirst, byte == UInt8(ascii: "h") { return true }
+            isFirst = byte == UInt8(ascii: ".")
+        }
+        return false
+    }
+
     /// A site's name with hooks written without `hook_`.
     package static func shortened(_ site: String) -> String {
-        site.split(separator: ".", omittingEmptySubsequences: false).map { $0.hasPrefix("hook_") ? $0.dropFirst(5) : $0 }
+        guard mayHaveHooks(site) else { return site }
+        return site.split(separator: ".", omittingEmptySubsequences: false).map { $0.hasPrefix("hook_") ? $0.dropFirst(5) : $0 }
             .joined(separator: ".")
     }
 

@@ -11,22 +11,31 @@ package struct SiteDescription: Sendable, Equatable {
 }
 
 extension Network {
-    /// All sites in the order in which a run comes to them, but those whose output is the same for any number of samples: constants and masks.
+    /// All sites in the order in which a run comes to them, but those of ``nodesWithoutSamples``.
     ///
     /// - Throws: ``Problem`` if shapes do not go together for any batch.
     package func siteDescriptions() throws(Problem) -> [SiteDescription] {
-        let shapes = try shapes(for: exampleBatch)
-        let several = try? self.shapes(for: exampleBatch.with(samples: 3))
+        let batch = exampleBatch
+        let shapes = try shapes(for: batch)
+        let lacking = nodesWithoutSamples(batch, shapes)
         return nodes.indices.compactMap { place in
-            if let several, several[place] == shapes[place] { return nil }
+            if lacking.contains(NodeID(place)) { return nil }
             return SiteDescription(
                 site: nodes[place].site, operation: nodes[place].operation.name, neurons: NeuronPlaces(shapes[place]).neurons)
         }
     }
 
-    /// The nodes whose output has no entry for each sample.
+    /// The nodes whose output has no entry for each sample: constants, masks, and what has another dimension first.
     package var nodesWithoutSamples: Set<NodeID> {
-        guard let one = try? shapes(for: exampleBatch), let several = try? shapes(for: exampleBatch.with(samples: 3)) else { return [] }
+        let batch = exampleBatch
+        return (try? shapes(for: batch)).map { nodesWithoutSamples(batch, $0) } ?? []
+    }
+
+    /// - Parameters:
+    ///   - batch: one of one sample.
+    ///   - one: its shapes.
+    private func nodesWithoutSamples(_ batch: BatchShape, _ one: [[Int]]) -> Set<NodeID> {
+        guard let several = try? shapes(for: batch.with(samples: 3)) else { return [] }
         return Set(nodes.indices.lazy.filter { one[$0].first != 1 || several[$0].first != 3 }.map(NodeID.init))
     }
 

@@ -15,12 +15,13 @@ package struct UniqueNames: Sendable {
 
     /// Takes the name itself if it is free, and otherwise the first free one of `name`, the separator and a number from 2.
     package mutating func unused(_ name: String) -> String {
+        if take(name) { return name }
         var unused = name
         var number = nextNumbers[name] ?? 2
-        while !take(unused) {
+        repeat {
             unused = "\(name)\(separator)\(number)"
             number += 1
-        }
+        } while !take(unused)
         nextNumbers[name] = number
         return unused
     }

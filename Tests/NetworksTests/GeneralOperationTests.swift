@@ -107,6 +107,10 @@ struct GeneralOperationTests {
         #expect(try one.forward().elements == [2, 4, 6])
         let computed = OperationCheck(operation: EntryLookup(axis: 0), inputs: [table, tensor([1, 2], [1, -1])])
         #expect(try computed.forward().elements == [3, 4, 5, 6])
+        // What is in no table is no number.
+        let outside = OperationCheck(operation: EntryLookup(axis: 0), inputs: [table, tensor([3], [0, 3, -4])])
+        let found = try outside.forward().elements
+        #expect(found.prefix(2) == [1, 2] && found.dropFirst(2).allSatisfy(\.isNaN) && found.count == 6)
         #expect(throws: (any Error).self) {
             try OperationCheck(operation: EntryLookup(axis: 0, constant: ([3], [1])), inputs: [table]).forward()
         }
@@ -176,6 +180,37 @@ struct GeneralOperationTests {
         #expect(try wide.forward().shape == [2, 2, 6, 8])
         try wide.expectDifferencesAgree()
         try wide.expectThreadsAgree()
+        // Each group of channels has filters of its own.
+        let grouped = OperationCheck(
+            operation: TransposedConvolution(layout: .inOut(groups: 2)), inputs: [tensor([1, 2, 1, 2], [1, 10, 2, 3])],
+            parameters: [tensor([2, 1, 1, 2], [1, 2, 5, 7]), tensor([2], [0, 100])])
+        #expect(try grouped.forward().elements == [1, 12, 20, 110, 129, 121])
+        try grouped.expectDifferencesAgree()
+        let several = OperationCheck(
+            operation: TransposedConvolution(layout: .inOut(groups: 2), stride: (2, 1), padding: (1, 0), dilation: (1, 2), extra: (1, 0)),
+            inputs: [OperationCheck.random([2, 4, 3, 3], seed: 3)], parameters: [OperationCheck.random([4, 3, 2, 2], seed: 4)])
+        #expect(try several.forward().shape == [2, 6, 5, 5])
+        try several.expectDifferencesAgree()
+        try several.expectThreadsAgree()
+        let wrong = OperationCheck(
+            operation: TransposedConvolution(layout: .inOut(groups: 3)), inputs: [tensor([1, 2, 1, 2], [1, 10, 2, 3])],
+            parameters: [tensor([2, 1, 1, 2], [1, 2, 5, 7])])
+        #expect(throws: Problem.self) { try wrong.forward() }
+    }
+
+    @Test func runningSumsAddWhatCameBefore() throws {
+        let rows = tensor([2, 3], [1, 2, 3, 10, 20, 30])
+        for (axis, isExclusive, isReversed, expected) in [
+            (1, false, false, [1, 3, 6, 10, 30, 60] as [Float]), (1, true, false, [0, 1, 3, 0, 10, 30]),
+            (1, false, true, [6, 5, 3, 60, 50, 30]), (1, true, true, [5, 3, 0, 50, 30, 0]), (0, false, false, [1, 2, 3, 11, 22, 33]),
+        ] {
+            let check = OperationCheck(
+                operation: RunningSum(axis: axis, isExclusive: isExclusive, isReversed: isReversed), inputs: [rows])
+            #expect(try check.forward().elements == expected)
+            try check.expectDifferencesAgree()
+            try check.expectThreadsAgree()
+        }
+        #expect(throws: Problem.self) { try OperationCheck(operation: RunningSum(axis: 2), inputs: [rows]).forward() }
     }
 
     static let curves: [ElementCurve.Function] = [

@@ -9,7 +9,10 @@ import Text
 
 /// Graphs that PyTorch and scikit-learn exported compute what onnxruntime computes, and have PyTorch's gradients.
 struct ONNXNetworkTests {
-    static let exported = ["mlp", "fixed", "residual", "attention"].flatMap { ["\($0)-script", "\($0)-dynamo"] } + ["language-script"]
+    static let exported =
+        ["mlp", "fixed", "residual", "attention", "alone", "pair", "summed", "numbered", "raised", "shuffled"].flatMap {
+            ["\($0)-script", "\($0)-dynamo"]
+        } + ["language-script"]
 
     private func open(_ name: String) throws -> (Network, Checkpoint) {
         (
@@ -66,6 +69,14 @@ struct ONNXNetworkTests {
         #expect(try open("sklearn").0.classLabels == [0, 1, 2] && open("mlp-script").0.classLabels == nil)
     }
 
+    @Test func classesHaveTheNamesOfTheFile() throws {
+        let named = try open("sklearn-names").0
+        #expect(named.classNames == ["Fische", "ant", "zebra"] && named.classLabels == nil)
+        let listed = try open("sklearn-named-lists").0
+        #expect(listed.classNames == ["Fische", "ant", "zebra"])
+        #expect(try open("sklearn-maps").0.classNames == nil)
+    }
+
     /// Tokens that a comparison with 0, 1, ... turns into rows of one 1 are those numbers.
     @Test func tokensThatAreComparedHaveAVocabulary() throws {
         guard case .tokens(let vocabulary, _) = try open("bytes").0.input else {
@@ -73,6 +84,18 @@ struct ONNXNetworkTests {
             return
         }
         #expect(vocabulary == 9)
+    }
+
+    /// Positions that the tokens count up must be in their table, whatever the tokens are.
+    @Test func countedPositionsBoundTheLength() throws {
+        for exporter in ["script", "dynamo"] {
+            guard case .tokens(11, let positions) = try open("numbered-\(exporter)").0.input else {
+                Issue.record("not tokens")
+                return
+            }
+            // Of nine entries the first two are of no position.
+            #expect(positions == 7)
+        }
     }
 
     /// A batch is its samples: what an export fixes for one sample holds for several.
@@ -122,6 +145,13 @@ struct ONNXNetworkTests {
                 let (rows, columns) = (found.shape[0], found.shape[1])
                 elements = (0..<rows * columns).map { found.elements[$0 % rows * columns + $0 / rows] }
             }
+            if let layer = layout as? TransposedConvolution, case .outIn = layer.layout, found.shape.count == 4 {
+                let (rows, columns, block) = (found.shape[0], found.shape[1], found.shape[2...].reduce(1, *))
+                elements = (0..<found.count).map { place in
+                    let (column, row) = (place / block / rows, place / block % rows)
+                    return found.elements[(row * columns + column) * block + place % block]
+                }
+            }
             close(elements, expected.floats(), "\(name) \(expected.name)")
         }
     }
@@ -133,7 +163,7 @@ struct ONNXNetworkTests {
     }
 
     /// With other numbers, the graph comes back from every kind of output, and computes the same from each.
-    @Test(arguments: exported + ["sklearn", "sklearn-maps", "sklearn-names"])
+    @Test(arguments: exported + ["sklearn", "sklearn-maps", "sklearn-names", "sklearn-named-lists"])
     func whatIsMadeOfAGraphKeepsIt(name: String) throws {
         let (network, values) = try open(name)
         let batch = try ReferenceValues.batch(values)

@@ -12,6 +12,7 @@ struct TorchProgramTests {
     static let programs = [
         "mlp", "cnn", "block", "encoder", "library", "settings", "images", "masked", "attended", "stopped", "uneven", "crossed", "further",
         "typed", "chosen", "twice",
+        "numbered", "raised", "alone", "pair",
     ]
     /// The same after `run_decompositions()`.
     static let decomposed = ["attended", "images", "masked", "encoder", "uneven", "further", "typed"]

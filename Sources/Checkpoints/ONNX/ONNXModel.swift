@@ -113,6 +113,8 @@ package struct ONNXModel: Sendable {
     package private(set) var outputs: [Value] = []
     /// By the names of values.
     package private(set) var stored: [String: Stored] = [:]
+    /// The names of classes that ArrayFeatureExtractor chooses from, by the names of values.
+    package private(set) var texts: [String: [String]] = [:]
 
     private static let nodeLimit = 1 << 20
     private static let listLimit = 1 << 16
@@ -134,12 +136,18 @@ package struct ONNXModel: Sendable {
             }
         }
         guard let graph else { throw Problem("holds no graph", expected: "an ONNX model") }
-        for entry in try ONNX.stored(in: try ONNXGraph(graph)) {
+        let tensors = try ONNXGraph(graph)
+        for entry in try ONNX.stored(in: tensors) {
             stored[entry.value] = Stored(
                 tensor: entry.name, shape: entry.tensor.shape, type: ElementType(rawValue: entry.tensor.type) ?? .undefined,
                 isTransposed: ONNX.isTransposed(entry.tensor.shape, entry.use), isFixed: entry.tensor.isFixed)
         }
         try read(graph)
+        guard nodes.contains(where: { $0.operation == "ArrayFeatureExtractor" }) else { return }
+        for message in tensors.initializers {
+            let tensor = try ONNXTensor(message)
+            if tensor.isText, let texts = try ONNXTensor.texts(of: message) { self.texts[tensor.name] = texts }
+        }
     }
 
     private mutating func readVersion(_ message: ByteRegion) throws(Problem) {

@@ -64,6 +64,20 @@ struct ONNXTensor {
     /// Whether the elements are texts.
     var isText: Bool { type == 8 }
 
+    /// The texts of a tensor message; nil where one of them is too long, or where there are more than `limit`.
+    ///
+    /// - Throws: ``Problem`` if the message is damaged.
+    static func texts(of message: ByteRegion, limit: Int = 1 << 12) throws(Problem) -> [String]? {
+        var texts: [String] = []
+        var reader = ProtobufReader(message)
+        while let (field, value) = try reader.next() {
+            guard field == 6 else { continue }
+            guard texts.count < limit, let text = value.text() else { return nil }
+            texts.append(text)
+        }
+        return texts
+    }
+
     /// The file in the model's folder that holds the elements; nil if they are in the model.
     var location: String? { isExternal ? external["location"] ?? "" : nil }
 

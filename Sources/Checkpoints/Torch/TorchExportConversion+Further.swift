@@ -55,6 +55,14 @@ extension TorchExportConversion {
             guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
             return add(
                 name, "ReduceL2", [try value(node, "self"), writer.constant(dims)], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
+        case "einsum": return try einsum(node, name)
+        case "cumsum": return try runningSum(node, name)
+        case "diff": return try differences(node, name)
+        case "gather":
+            let axis = try axis(node, "dim", of: tensor(node, "self"))
+            return add(name, "GatherElements", [try value(node, "self"), try value(node, "index")], [("axis", .integer(axis))])
+        case "pixel_shuffle": return try pixelShuffle(node, name)
+        case "instance_norm": return try instanceNorm(node, name)
         case "upsample_nearest1d", "upsample_nearest2d", "upsample_linear1d", "upsample_bilinear2d": return try resized(node, name)
         default: return nil
         }

@@ -46,6 +46,8 @@ extension TorchExportConversion {
                 if case .number(-1) = symbol { .number(1) } else { symbol }
             }
             return add(name, "Expand", [try value(node, "self"), try shape(lengths)])
+        case "expand_as":
+            return add(name, "Expand", [try value(node, "self"), writer.add("Shape", [try value(node, "other")])])
         case "select":
             let axis = try axis(node, "dim", of: tensor(node, "self"))
             return add(name, "Gather", [try value(node, "self"), writer.constant(try integer(node, "index"))], [("axis", .integer(axis))])
@@ -70,6 +72,7 @@ extension TorchExportConversion {
         } else {
             let lists = node["indices"]?.optionalTensors ?? node["indices"]?.tensors?.map { $0 } ?? []
             let given = lists.indices.filter { lists[$0] != nil }
+            if given.count > 1, given == Array(0..<given.count) { return try entries(node, name, of: given.compactMap { lists[$0] }) }
             guard given.count == 1, let place = given.first, let own = lists[place] else {
                 throw Problem("looks entries up by several lists", expected: "one", found: "\(given.count)")
             }
@@ -84,6 +87,9 @@ extension TorchExportConversion {
         guard let list = values[numbers] else { throw Problem("reads what nothing makes", found: "'\(numbers)'") }
         return add(name, "Gather", [try value(node, "self"), list], [("axis", .integer(axis))])
     }
+
+    /// torch.export's number of truth values.
+    static let truthType = 12
 
     /// An operation of several outputs, each a part of its input.
     ///

@@ -130,14 +130,15 @@ extension TorchExportConversion {
             let type = try outputType(node)
             let condition = writer.cast(try value(node, "condition"), to: .bool)
             return add(name, "Where", [condition, try operand(node, "self", as: type), try operand(node, "other", as: type)])
-        case "masked_fill":
+        case "masked_fill", "masked_fill_":
             let type = try outputType(node)
             return add(name, "Where", [try value(node, "mask"), try operand(node, "value", as: type), try valueAsOutput(node)])
         case "clamp_min", "clamp_max":
             let isLow = node.name == "clamp_min"
             let type = try outputType(node)
             return add(name, isLow ? "Max" : "Min", [try valueAsOutput(node), try operand(node, isLow ? "min" : "max", as: type)])
-        case "full", "zeros", "ones", "scalar_tensor", "full_like", "zeros_like", "ones_like": return try filled(node, name)
+        case "full", "zeros", "ones", "scalar_tensor", "full_like", "zeros_like", "ones_like", "new_ones", "new_zeros", "new_full":
+            return try filled(node, name)
         case "arange": return try range(node, name)
         default: return nil
         }
@@ -247,9 +248,11 @@ extension TorchExportConversion {
         let value: String
         switch node.name {
         case "scalar_tensor": value = try operand(node, "s", as: type)
-        case "full", "full_like": value = try operand(node, "fill_value", as: type)
-        default: value = writer.constant(node.name.hasPrefix("ones") ? 1 : 0, as: type.element)
+        case "full", "full_like", "new_full": value = try operand(node, "fill_value", as: type)
+        default: value = writer.constant(node.name.hasPrefix("ones") || node.name == "new_ones" ? 1 : 0, as: type.element)
         }
+        // Of the tensor only the type counts, which shows in the output.
+        if node.name.hasPrefix("new_") { node.reads.names.insert("self") }
         if node.name == "scalar_tensor" { return value }
         if node.name.hasSuffix("_like") {
             return add(name, "Expand", [value, writer.add("Shape", [try self.value(node, "self")])])

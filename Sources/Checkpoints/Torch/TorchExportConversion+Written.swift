@@ -42,7 +42,7 @@ extension TorchExportConversion {
             }
             return add(name, "PRelu", [try value(node, "self"), slope])
         case "constant_pad_nd", "pad": return try padded(node, name)
-        case "conv_transpose1d", "conv_transpose2d", "conv_transpose3d": throw Problem("is transposed, which is not run in programs")
+        case "conv_transpose1d", "conv_transpose2d", "conv_transpose3d": return try convolution(node, name, isTransposed: true)
         default: return nil
         }
     }

@@ -321,29 +321,6 @@ struct TorchExportConversion {
         return add(name, "Add", [writer.add("MatMul", [x, turned], output: writer.unused(name + ".product")), bias])
     }
 
-    mutating func convolution(_ node: Node, _ name: String) throws(Problem) -> String {
-        _ = node["output_padding"]
-        guard !flag(node, "transposed") else { throw Problem("is transposed, which is not run in programs") }
-        let bias = try optional(node, "bias")
-        let count = try rank(tensor(node, "weight")) - 2
-        func pair(_ name: String, _ standard: Int) throws(Problem) -> [Int] {
-            let numbers = try integers(node, name, [standard])
-            return numbers.count == count ? numbers : [Int](repeating: numbers.first ?? standard, count: count)
-        }
-        let dilation = try pair("dilation", 1)
-        var padding = try samePadding(node, dilation: dilation) ?? []
-        if padding.isEmpty {
-            let given = try pair("padding", 0)
-            padding = given + given
-        }
-        return add(
-            name, "Conv", [try value(node, "input"), try value(node, "weight")] + (bias.isEmpty ? [] : [bias]),
-            [
-                ("strides", .integers(try pair("stride", 1))), ("pads", .integers(padding)), ("dilations", .integers(dilation)),
-                ("group", .integer(try integer(node, "groups", 1))),
-            ])
-    }
-
     mutating func batchNorm(_ node: Node, _ name: String) throws(Problem) -> String {
         guard !flag(node, "training") else {
             throw Problem("measures its batch", expected: "a model in evaluation mode, as after model.eval()")

@@ -51,6 +51,12 @@ extension GraphConversion {
             site(node, "products"), MatrixProduct(),
             [try site(of: q, for: site(node, "q.heads")), try site(of: keys, for: site(node, "k.heads"))])
         var scores = try add(site(node, "scaled"), Scaling(scale), [products.site!])
+        // Before the mask, which no cap weakens.
+        if let cap = try node.real("softcap"), cap > 0 {
+            scores = try add(site(node, "divided"), Scaling(Float(1 / cap)), [scores.site!])
+            scores = try add(site(node, "tanh"), Activation(.tanh), [scores.site!])
+            scores = try add(site(node, "capped"), Scaling(Float(cap)), [scores.site!])
+        }
         if node.integer("is_causal") ?? 0 != 0 {
             guard scores.shapes.allSatisfy({ $0[2] == $0[3] }) else {
                 throw Problem("is causal between sequences of different lengths", found: words(scores.shapes[0]))
@@ -79,17 +85,45 @@ extension GraphConversion {
                 scores = try arithmetic(site(node, "masked"), .add, scores, mask)
             }
         }
-        if let cap = try node.real("softcap"), cap > 0 {
-            scores = try add(site(node, "divided"), Scaling(Float(1 / cap)), [scores.site!])
-            scores = try add(site(node, "tanh"), Activation(.tanh), [scores.site!])
-            scores = try add(site(node, "capped"), Scaling(Float(cap)), [scores.site!])
+        var hidden: GraphValue?
+        if let mask = try value(node, 3), mayHideAll(mask, isCausal: node.integer("is_causal") ?? 0 != 0) {
+            hidden = try hiddenRows(scores, node)
+            scores = try shown(scores, hidden, site(node, "shown"))
         }
-        let pattern = try add(site(node, "pattern"), Softmax(), [scores.site!])
+        var pattern = try add(site(node, "pattern"), Softmax(), [scores.site!])
+        pattern = try shown(pattern, hidden, site(node, "attending"))
         let mixed = try add(
             isFlat ? site(node, "mixed") : site(node), MatrixProduct(), [pattern.site!, try site(of: v, for: site(node, "v.heads"))])
         guard isFlat else { return mixed }
         let side = try turned(mixed, [0, 2, 1, 3], site(node, "turned"))
         return try reshaped(side, to: side.shapes.map { [$0[0], $0[1], $0[2] * $0[3]] }, site(node))
+    }
+
+    /// Whether a mask may leave nothing to attend to for some query.
+    private func mayHideAll(_ mask: GraphValue, isCausal: Bool) -> Bool {
+        guard !isCausal, let lists = numbers(mask, isSetting: true) else { return true }
+        return !lists.allSatisfy { list in
+            guard let width = list.shape.last, width > 0 else { return false }
+            return stride(from: 0, to: list.values.count, by: width).allSatisfy { start in
+                list.values[start..<start + width].contains { mask.type == .bool ? $0 != 0 : $0 > -.infinity }
+            }
+        }
+    }
+
+    /// The queries that a mask lets attend to nothing: they mix nothing, which is 0.
+    private mutating func hiddenRows(_ scores: GraphValue, _ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        let rank = scores.shapes[0].count
+        let most = try add(
+            site(node, "most"), Reduction(.maximum, axes: [rank - 1], keepsDimensions: true, rank: rank), [scores.site!])
+        let lowest = GraphValue(source: .numbers([GraphNumbers(-Double.infinity)]), type: .float, shapes: probes.map { _ in [] })
+        return try arithmetic(site(node, "hidden.rows"), .equal, most, lowest)
+    }
+
+    /// Rows with 0 in place of those that are hidden.
+    private mutating func shown(_ rows: GraphValue, _ hidden: GraphValue?, _ name: String) throws(Problem) -> GraphValue {
+        guard let hidden else { return rows }
+        let zero = GraphValue(source: .numbers([GraphNumbers(0)]), type: .float, shapes: probes.map { _ in [] })
+        return try add(name, Where(), [hidden.site!, try site(of: zero, for: name), rows.site!])
     }
 
     /// Each key head as often as heads share it.

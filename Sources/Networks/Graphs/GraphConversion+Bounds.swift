@@ -74,4 +74,54 @@ extension GraphConversion {
         let last = (limit - start) / slope
         return last >= 1 && last < 1e9 ? Int(last.rounded(.down)) : nil
     }
+
+    /// Keeps how large the whole numbers of an operation's output may be, where it is known: those that count what tokens are.
+    mutating func followLargest(_ site: String, _ operation: any Operation, _ inputs: [String], _ shapes: [[Int]]) {
+        guard case .tokens = graph.input else { return }
+        var read: [[Double]] = []
+        for input in inputs {
+            guard let own = largest[input] else { break }
+            read.append(own)
+        }
+        let isKnown = !inputs.isEmpty && read.count == inputs.count
+        func combined(_ combine: (Double, Double) -> Double) -> [Double]? {
+            isKnown ? read.dropFirst().reduce(read[0]) { zip($0, $1).map(combine) } : nil
+        }
+        let numbers: [Double]?
+        switch operation {
+        case let stored as StoredValues:
+            let elements = stored.numbers.map { $0.count <= 1 << 16 ? $0.elements : [] } ?? []
+            numbers = elements.allSatisfy { $0 >= 0 } ? elements.max().map { most in probes.map { _ in Double(most) } } : nil
+        case let arithmetic as Arithmetic:
+            switch arithmetic.function {
+            case .equal, .less, .lessOrEqual, .greater, .greaterOrEqual, .and, .or, .exclusiveOr: numbers = probes.map { _ in 1 }
+            case .add: numbers = inputs.count > 1 ? combined(+) : nil
+            case .multiply: numbers = inputs.count > 1 ? combined(*) : nil
+            default: numbers = nil
+            }
+        case is Sum: numbers = combined(+)
+        case is GatedProduct: numbers = combined(*)
+        case let scaling as Scaling: numbers = isKnown && scaling.factor >= 0 ? read[0].map { $0 * Double(scaling.factor) } : nil
+        case let curve as ElementCurve:
+            switch curve.function {
+            case .not, .isNaN, .truth: numbers = probes.map { _ in 1 }
+            case .truncate: numbers = combined(+)
+            case .shift(let number): numbers = isKnown && number >= 0 ? read[0].map { $0 + Double(number) } : nil
+            default: numbers = nil
+            }
+        case let sum as RunningSum: numbers = isKnown ? zip(read[0], shapes).map { $0 * Double($1[sum.axis]) } : nil
+        case is Reshape, is Rearrangement, is Identity: numbers = combined(+)
+        default: numbers = nil
+        }
+        if let numbers { largest[site] = numbers }
+    }
+
+    /// Bounds the length of sequences by the entries of a table that numbers choose from, which grow with it.
+    mutating func boundPositions(_ numbers: String, entries count: Int) {
+        guard let most = largest[numbers], most.allSatisfy({ $0 < 1e9 }),
+            case .number(let factor, perSample: false, perPosition: true, let offset)? = ShapeTemplate.Length(most.map { Int($0) }, probes),
+            factor > 0
+        else { return }
+        positions = min(positions ?? .max, max(1, (count - 1 - offset) / factor))
+    }
 }

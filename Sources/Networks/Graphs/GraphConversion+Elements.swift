@@ -105,9 +105,12 @@ extension GraphConversion {
         }
         operators["Where"] = { conversion, _, node in
             try node.checkAttributes()
+            var read: [GraphValue] = []
+            for place in 0..<3 { read.append(try conversion.required(node, place)) }
             var sites: [String] = []
-            for place in 0..<3 {
-                sites.append(try conversion.site(of: try conversion.required(node, place), for: conversion.site(node, "\(place)")))
+            for (place, value) in read.enumerated() {
+                let value = conversion.onceForAll(value, beside: read)
+                sites.append(try conversion.site(of: value, for: conversion.site(node, "\(place)")))
             }
             return [try conversion.add(conversion.site(node), Where(), sites, type: try conversion.required(node, 1).type)]
         }
@@ -187,6 +190,7 @@ extension GraphConversion {
     mutating func arithmetic(
         _ name: String, _ function: Arithmetic.Function, _ a: GraphValue, _ b: GraphValue
     ) throws(Problem) -> GraphValue {
+        let (a, b) = (onceForAll(a, beside: [b]), onceForAll(b, beside: [a]))
         if function == .equal { boundTokens(a, b) }
         let isComparison = ![.add, .subtract, .multiply, .divide, .power, .minimum, .maximum, .modulo, .remainder].contains(function)
         let type = isComparison ? ONNXModel.ElementType.bool : a.type

@@ -27,7 +27,7 @@ extension GraphConversion {
     /// A matrix [out, in] that multiplies from the right, as a parameter with its layout; nil if the value is no stored matrix.
     ///
     /// - Parameter isOutIn: whether the file has it as [out, in].
-    private func matrix(_ value: GraphValue, isOutIn: Bool) -> (parameter: NetworkGraph.Parameter, layout: Linear.Layout, output: Int)? {
+    func matrix(_ value: GraphValue, isOutIn: Bool) -> (parameter: NetworkGraph.Parameter, layout: Linear.Layout, output: Int)? {
         guard let stored = value.parameter, stored.shape.count == 2, !stored.type.isWhole, let record = checkpoint[stored.tensor],
             record.shape.count == 2
         else { return nil }
@@ -135,7 +135,7 @@ extension GraphConversion {
     // MARK: Windows
 
     /// The windows of a convolution or a pool: each side's settings, down then across; a side is missing for sequences.
-    private struct Windows {
+    struct Windows {
         var stride: [Int]
         var dilation: [Int]
         var before: [Int]
@@ -146,7 +146,7 @@ extension GraphConversion {
         var isEven: Bool { before == after && same == nil }
     }
 
-    private func windows(_ node: ONNXModel.Node, kernel: [Int], _ input: GraphValue, roundsUp: Bool = false) throws(Problem) -> Windows {
+    func windows(_ node: ONNXModel.Node, kernel: [Int], _ input: GraphValue, roundsUp: Bool = false) throws(Problem) -> Windows {
         let sides = kernel.count
         guard sides == 1 || sides == 2, input.shapes[0].count == sides + 2 else {
             throw Problem(
@@ -228,7 +228,7 @@ extension GraphConversion {
         return try add(site(node, "padded"), Padding(before: before, after: after, mode: mode), [images.site!])
     }
 
-    private func pair(_ list: [Int], single: Int) -> (Int, Int) { list.count == 1 ? (single, list[0]) : (list[0], list[1]) }
+    func pair(_ list: [Int], single: Int) -> (Int, Int) { list.count == 1 ? (single, list[0]) : (list[0], list[1]) }
 
     private mutating func convolution(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
         try node.checkAttributes("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
@@ -260,39 +260,6 @@ extension GraphConversion {
             stride: pair(windows.stride, single: 1), padding: pair(windows.isEven ? windows.before : zeros, single: 0),
             dilation: pair(windows.dilation, single: 1), groups: node.integer("group") ?? 1)
         return try sequences(operation, images, parameters, node, isSequence: isSequence)
-    }
-
-    private mutating func transposedConvolution(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
-        try node.checkAttributes("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides", "output_padding")
-        let input = try required(node, 0)
-        guard let stored = try required(node, 1).parameter, stored.shape.count == 4, stored.isTransposed, !stored.type.isWhole else {
-            throw Problem("its filters are not those of one group over images")
-        }
-        guard node.integer("group") ?? 1 == 1, node.text("auto_pad") ?? "NOTSET" == "NOTSET" else {
-            throw Problem("groups and automatic padding are not run")
-        }
-        let kernel = Array(stored.shape.dropFirst(2))
-        if let given = node.integers("kernel_shape"), given != kernel {
-            throw Problem("'kernel_shape' contradicts the filters", expected: words(kernel), found: words(given))
-        }
-        let windows = try windows(node, kernel: kernel, input)
-        let extra = node.integers("output_padding") ?? [0, 0]
-        guard windows.isEven, extra.count == 2, extra.allSatisfy({ $0 >= 0 }) else {
-            throw Problem("is padded unevenly, which is not run", found: "pads \(windows.before + windows.after)")
-        }
-        var parameters = [
-            NetworkGraph.Parameter(stored.tensor, shape: [stored.shape[1], stored.shape[0]] + kernel)
-        ]
-        if let bias = try value(node, 2) {
-            guard let stored = bias.parameter, let parameter = parameter(stored), stored.shape == [parameters[0].shape[0]] else {
-                throw Problem("its bias is no stored list of one number for each filter")
-            }
-            parameters.append(parameter)
-        }
-        let operation = TransposedConvolution(
-            stride: pair(windows.stride, single: 1), padding: pair(windows.before, single: 0), dilation: pair(windows.dilation, single: 1),
-            extra: (extra[0], extra[1]))
-        return try add(site(node), operation, [try site(of: input, for: site(node))], parameters: parameters)
     }
 
     private mutating func pool(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {

@@ -13,10 +13,22 @@ extension GraphConversion {
             "Split": { conversion, _, node in try conversion.split(node) },
             "Slice": { conversion, _, node in [try conversion.slice(node)] },
             "Gather": { conversion, _, node in [try conversion.gather(node)] },
+            "GatherElements": { conversion, index, node in [try conversion.elements(node, index)] },
             "GatherND": { conversion, _, node in [try conversion.gatherRows(node)] },
             "Expand": { conversion, _, node in [try conversion.expand(node)] },
             "Tile": { conversion, _, node in [try conversion.tile(node)] },
             "Resize": { conversion, _, node in [try conversion.resize(node)] },
+            "DepthToSpace": { conversion, _, node in [try conversion.blocks(node, toPlaces: true)] },
+            "SpaceToDepth": { conversion, _, node in [try conversion.blocks(node, toPlaces: false)] },
+            "CumSum": { conversion, _, node in
+                try node.checkAttributes("exclusive", "reverse")
+                guard let given = try conversion.setting(node, 1, "axis")?.integers.first,
+                    let axis = GraphFolding.axis(given, try conversion.required(node, 0).shapes[0].count)
+                else { throw Problem("has no such dimension") }
+                let (isExclusive, isReversed) = (node.integer("exclusive") ?? 0 != 0, node.integer("reverse") ?? 0 != 0)
+                return [try conversion.apply(RunningSum(axis: axis, isExclusive: isExclusive, isReversed: isReversed), node)]
+            },
+            "Einsum": { conversion, _, node in [try conversion.einsum(node)] },
             "Pad": { conversion, _, node in [try conversion.pad(node)] },
             "Unsqueeze": { conversion, _, node in
                 try node.checkAttributes("axes")
@@ -60,10 +72,10 @@ extension GraphConversion {
             throw Problem("the shape depends on the batch in a way that is not followed", found: shapes.map(words).joined(separator: ", "))
         }
         // The plain flattening is known elsewhere as what it is.
-        if shapes[0].count == 2, value.shapes[0].count > 2, zip(shapes, value.shapes).allSatisfy({ $0[0] == $1[0] }) {
-            return try add(name, Flatten(), [site], type: value.type)
-        }
-        return try add(name, Reshape(template), [site], type: value.type)
+        let isFlat = shapes[0].count == 2 && value.shapes[0].count > 2 && zip(shapes, value.shapes).allSatisfy { $0[0] == $1[0] }
+        let made = try add(name, isFlat ? Flatten() as any Operation : Reshape(template), [site], type: value.type)
+        if let site = made.site { try followSamples(site, shapes, reshaped: value) }
+        return made
     }
 
     private mutating func reshape(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
@@ -79,6 +91,9 @@ extension GraphConversion {
             wanted = numbers.map(\.integers)
         }
         let allowsZero = node.integer("allowzero") ?? 0 != 0
+        if wanted.count == 1, let shapes = samplesRestored(input, to: wanted[0], allowsZero: allowsZero) {
+            return try reshaped(input, to: shapes, site(node))
+        }
         var shapes: [[Int]] = []
         for (place, shape) in input.shapes.enumerated() {
             var lengths = wanted.count == 1 ? wanted[0] : wanted[place]
@@ -242,85 +257,14 @@ extension GraphConversion {
         return current
     }
 
-    private mutating func gather(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
-        try node.checkAttributes("axis")
-        let (table, entries) = (try required(node, 0), try required(node, 1))
-        let rank = table.shapes[0].count
-        guard let axis = GraphFolding.axis(node.integer("axis") ?? 0, rank), rank > 0 else { throw Problem("has no such dimension") }
-        let name = site(node)
-        let weight = table.parameter.flatMap { stored in
-            stored.type.isWhole
-                ? nil
-                : stored.isTransposed
-                    ? (NetworkGraph.Parameter(stored.tensor, shape: [stored.shape[1], stored.shape[0]]), Embedding.Layout.columns)
-                    : parameter(stored).map { ($0, Embedding.Layout.rows) }
-        }
-        // The table of the tokens.
-        if entries.site == inputSite, case .tokens = graph.input, axis == 0, rank == 2, let weight {
-            vocabulary = min(vocabulary ?? .max, table.shapes[0][0])
-            return try add(name, Embedding(layout: weight.1), parameters: [weight.0])
-        }
-        if let numbers = numbers(entries, isSetting: true) {
-            if numbers.count == 1 {
-                let constant = (numbers[0].integers, numbers[0].shape)
-                if let weight, weight.1 == .rows, rank >= 1 {
-                    return try add(name, EntryLookup(axis: axis, constant: constant, isOfParameter: true), parameters: [weight.0])
-                }
-                return try add(
-                    name, EntryLookup(axis: axis, constant: constant), [try site(of: table, for: name)], type: table.type)
-            }
-            // The table of the positions: those of each sample.
-            if axis == 0, rank == 2, let weight, case .tokens = graph.input, let offset = isPositions(numbers) {
-                positions = min(positions ?? .max, table.shapes[0][0] - offset)
-                return try add(name, PositionEmbedding(layout: weight.1, offset: offset), parameters: [weight.0])
-            }
-        }
-        let numbers = try site(of: entries, for: self.site(node, "entries"))
-        // Tokens that are changed before they choose.
-        if axis == 0, rank == 2, weight != nil, entries.type.isWhole { tokenLimit = min(tokenLimit ?? .max, table.shapes[0][0]) }
-        if let weight, weight.1 == .rows {
-            return try add(name, EntryLookup(axis: axis, isOfParameter: true), [numbers], parameters: [weight.0])
-        }
-        return try add(name, EntryLookup(axis: axis), [try site(of: table, for: self.site(node, "table")), numbers], type: table.type)
-    }
-
-    /// Entries of the first dimension, each by a list of one number.
-    private mutating func gatherRows(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
-        try node.checkAttributes("batch_dims")
-        let (table, entries) = (try required(node, 0), try required(node, 1))
-        guard node.integer("batch_dims") ?? 0 == 0, entries.shapes.allSatisfy({ $0.last == 1 }) else {
-            throw Problem(
-                "looks up entries by several numbers while the model runs, which is not done here", expected: "lists of one number",
-                found: words(entries.shapes[0]))
-        }
-        let name = site(node)
-        let numbers = try site(
-            of: reshaped(entries, to: entries.shapes.map { Array($0.dropLast()) }, site(node, "entries")), for: site(node, "entries"))
-        if let stored = table.parameter, !stored.type.isWhole, let parameter = parameter(stored) {
-            return try add(name, EntryLookup(axis: 0, isOfParameter: true), [numbers], parameters: [parameter])
-        }
-        return try add(name, EntryLookup(axis: 0), [try site(of: table, for: site(node, "table")), numbers], type: table.type)
-    }
-
-    /// Where lists begin that count the positions of a sequence up, alone or once for each sample; nil if they do not.
-    private func isPositions(_ numbers: [GraphNumbers]) -> Int? {
-        guard let first = numbers.first?.values.first, first >= 0, first < 1e9, first == first.rounded() else { return nil }
-        for (place, list) in numbers.enumerated() {
-            guard case .tokens(let samples, let length) = probes[place],
-                list.shape == [length] || list.shape == [1, length] || list.shape == [samples, length],
-                list.values.enumerated().allSatisfy({ $1 == first + Double($0 % length) })
-            else { return nil }
-        }
-        return Int(first)
-    }
-
     private mutating func expand(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
         try node.checkAttributes()
         let input = try required(node, 0)
         guard let numbers = numbers(try required(node, 1), isSetting: true) else {
             throw Problem("the shape is computed from the data, which is not followed")
         }
-        let wanted = probes.indices.map { numbers.count == 1 ? numbers[0].integers : numbers[$0].integers }
+        var wanted = probes.indices.map { numbers.count == 1 ? numbers[0].integers : numbers[$0].integers }
+        if numbers.count == 1 { wanted = samplesRestored(input, repeatedTo: wanted) }
         guard let template = template(wanted) else { throw Problem("the shape depends on the batch in a way that is not followed") }
         return try apply(Rearrangement(.repeated(template)), node)
     }

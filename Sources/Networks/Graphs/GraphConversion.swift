@@ -24,10 +24,14 @@ struct GraphConversion {
     /// The numbers that may still be computed while the graph is read.
     private var budget = 1 << 24
     private(set) var shapesOfSites: [String: [[Int]]] = [:]
+    /// How many entries of a dimension that the samples share with others are one sample's, side by side, by the site; see ``SamplePlace``.
+    var sampleRuns: [String: Int] = [:]
     private var depth = 0
     /// The sites of numbers that depend on the batch, by the operator that makes them.
     private var sitesOfOrigins: [Int: String] = [:]
     private var sites = UniqueNames(separator: "#")
+    /// The largest of whole numbers that are 0 or more, one for each probe, by the site.
+    var largest: [String: [Double]] = [:]
     /// The entries of the table that the tokens choose from, and how many positions a table has.
     var vocabulary: Int?
     /// How many numbers tokens are told apart by, where no table has an entry for each of them as it is.
@@ -54,6 +58,13 @@ struct GraphConversion {
             else { continue }
             values[name] = GraphValue(source: .parameter(stored), type: stored.type, shapes: probes.map { _ in stored.shape })
         }
+    }
+
+    /// Makes room for as many operators.
+    mutating func reserve(_ count: Int) {
+        values.reserveCapacity(count)
+        shapesOfSites.reserveCapacity(count)
+        graph.nodes.reserveCapacity(count)
     }
 
     // MARK: Values
@@ -152,6 +163,8 @@ struct GraphConversion {
         }
         graph.nodes.append(.init(name, operation, inputs: inputs, parameters: parameters))
         shapesOfSites[name] = shapes
+        try followSamples(name, shapes, inputs)
+        followLargest(name, operation, inputs, shapes)
         return GraphValue(source: .node(name), type: type, shapes: shapes)
     }
 
@@ -208,6 +221,10 @@ struct GraphConversion {
             }
             if numbers.allSatisfy({ $0.values.count == 1 }), let length = ShapeTemplate.Length(numbers.map { $0.integers[0] }, probes) {
                 return try add("\(name).constant", BatchNumbers(.length(length), template), [inputSite], type: value.type).site!
+            }
+            if let row = sameForEachSample(numbers) {
+                let once = try constant(row, name, value.type)
+                return try add("\(name).samples", Rearrangement(.repeated(template)), [once], type: value.type).site!
             }
             if let kind = GraphNumbers.triangle(numbers) ?? GraphNumbers.band(numbers) {
                 return try add("\(name).mask", BatchNumbers(kind, template), [inputSite], type: value.type).site!
@@ -332,32 +349,10 @@ struct GraphConversion {
     /// The set of operators' version.
     var version: Int { model.versions[""] ?? 1 }
 
-    private func known(_ numbers: [GraphNumbers], _ type: ONNXModel.ElementType, _ index: Int) -> GraphValue {
+    func known(_ numbers: [GraphNumbers], _ type: ONNXModel.ElementType, _ index: Int) -> GraphValue {
         let isSame = numbers.allSatisfy { $0 == numbers[0] }
         let shapes = probes.indices.map { numbers.count == 1 ? numbers[0].shape : numbers[$0].shape }
         return GraphValue(source: .numbers(isSame ? [numbers[0]] : numbers), type: type, shapes: shapes, origin: index)
-    }
-
-    private mutating func constantValue(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
-        if let output = node.outputs.first, let stored = values[output] { return stored }
-        func fixed(_ numbers: GraphNumbers, _ type: ONNXModel.ElementType) -> GraphValue {
-            GraphValue(source: .numbers([numbers]), type: type, shapes: probes.map { _ in numbers.shape })
-        }
-        for (name, attribute) in node.attributes {
-            switch (name, attribute) {
-            case ("value", .tensor(let constant)):
-                let count = constant.shape.reduce(1) { $0.multipliedReportingOverflow(by: $1).partialValue }
-                guard count >= 0, count <= GraphNumbers.limit else { throw Problem("is a constant of too many numbers") }
-                try take(count)
-                return fixed(GraphNumbers(constant.shape, try constant.values()), constant.type)
-            case ("value_int", .integer(let value)): return fixed(GraphNumbers(Double(value)), .int64)
-            case ("value_ints", .integers(let values)): return fixed(GraphNumbers(values), .int64)
-            case ("value_float", .real(let value)): return fixed(GraphNumbers(value), .float)
-            case ("value_floats", .reals(let values)): return fixed(GraphNumbers([values.count], values), .float)
-            default: break
-            }
-        }
-        throw Problem("is a constant of a kind that is not read", found: node.attributes.keys.sorted().joined(separator: ", "))
     }
 
     /// The outputs of an operator as nodes of the network.

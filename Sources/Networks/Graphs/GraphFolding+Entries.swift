@@ -15,6 +15,25 @@ extension GraphFolding {
         return Numbers(numbers.shape, values)
     }
 
+    /// For each place of `places`, the number at the same place but along one dimension, where it is the one that is named.
+    static func elements(of numbers: Numbers, at places: Numbers, _ node: ONNXModel.Node) -> Numbers? {
+        let shape = numbers.shape
+        guard let axis = self.axis(node.integer("axis") ?? 0, shape.count), shape.indices.contains(axis), places.shape.count == shape.count,
+            shape.indices.allSatisfy({ $0 == axis || places.shape[$0] <= shape[$0] })
+        else { return nil }
+        let (steps, own) = (IndexSteps.ofStored(shape), IndexSteps.ofStored(places.shape))
+        var values: [Double] = []
+        values.reserveCapacity(places.values.count)
+        for (place, entry) in places.integers.enumerated() {
+            let entry = entry < 0 ? entry &+ shape[axis] : entry
+            guard entry >= 0, entry < shape[axis] else { return nil }
+            var start = entry * steps[axis]
+            for other in shape.indices where other != axis { start += place / own[other] % places.shape[other] * steps[other] }
+            values.append(numbers.values[start])
+        }
+        return Numbers(places.shape, values)
+    }
+
     /// The parts of a tensor at lists of places.
     static func entries(of numbers: Numbers, at places: Numbers, _ node: ONNXModel.Node) -> Numbers? {
         guard node.integer("batch_dims") ?? 0 == 0, let starts = starts(places, in: numbers.shape), let depth = places.shape.last else {

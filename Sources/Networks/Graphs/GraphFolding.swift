@@ -29,6 +29,7 @@ enum GraphFolding {
         case "Exp": return map(first) { exp($0) }
         case "Reciprocal": return map(first) { 1 / $0 }
         case "CumSum": return sums(first, axis: input(1)?.integers.first ?? 0, node)
+        case "GatherElements": return input(1).flatMap { elements(of: first, at: $0, node) }
         case "GatherND": return input(1).flatMap { entries(of: first, at: $0, node) }
         case "ScatterND": return try scattered(first, node, input(1), input(2))
         case "Trilu": return triangle(first, node.integer("upper") ?? 1 != 0, input(1)?.integers.first ?? 0)

@@ -22,6 +22,8 @@ private struct DecompositionSearch {
     init(_ graph: NetworkGraph) {
         nodes = graph.nodes
         output = graph.output
+        places.reserveCapacity(nodes.count)
+        readers.reserveCapacity(nodes.count)
         for (place, node) in nodes.enumerated() {
             places[node.name] = place
             for input in node.inputs { readers[input, default: 0] += 1 }

@@ -85,6 +85,7 @@ package struct NetworkGraph: Sendable {
     ) throws(Problem) -> Network {
         var builder = NetworkBuilder(checkpoint)
         var places: [String: NodeID] = [:]
+        places.reserveCapacity(nodes.count)
         func place(_ name: String, for node: String) throws(Problem) -> NodeID {
             guard let id = places[name] else {
                 throw Problem("reads '\(name)', which is no node before it", subject: "node '\(node)'")

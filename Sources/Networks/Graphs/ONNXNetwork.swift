@@ -15,6 +15,7 @@ enum ONNXNetwork {
         let output = try output(model)
         let order = try order(model, output: output.name)
         var readers: [String: [Int]] = [:]
+        readers.reserveCapacity(order.count)
         for index in order { for name in model.nodes[index].inputs where !name.isEmpty { readers[name, default: []].append(index) } }
         var failure: Problem?
         for sizes in input.openSizes {
@@ -47,6 +48,7 @@ enum ONNXNetwork {
             }
             conversion.values[name] = GraphValue(source: .numbers(numbers), type: .int64, shapes: numbers.map(\.shape))
         }
+        conversion.reserve(order.count)
         for index in order { try conversion.convert(index) }
         guard let value = conversion.values[output.name] else {
             throw Problem("the graph's output is made by nothing", found: "'\(output.name)'")
@@ -81,7 +83,7 @@ enum ONNXNetwork {
         var network = try conversion.graph.network(
             of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy, ignoring: { read.contains($0) })
         network.fixedLength = input.length
-        network.classLabels = classLabels(model, checkpoint, count: shape.last ?? 1)
+        (network.classLabels, network.classNames) = classes(model, checkpoint, count: shape.last ?? 1)
         return network
     }
 
@@ -173,21 +175,26 @@ enum ONNXNetwork {
         return output
     }
 
-    /// The numbers by which skl2onnx's classifiers call their classes.
-    private static func classLabels(_ model: ONNXModel, _ checkpoint: Checkpoint, count: Int) -> [Int]? {
+    /// What skl2onnx's classifiers call their classes: numbers, or names.
+    private static func classes(_ model: ONNXModel, _ checkpoint: Checkpoint, count: Int) -> (labels: [Int]?, names: [String]?) {
         for node in model.nodes where node.domain == "ai.onnx.ml" {
             var labels: [Int] = []
+            var names: [String] = []
             if node.operation == "ZipMap" {
                 labels = node.integers("classlabels_int64s") ?? []
-            } else if node.operation == "ArrayFeatureExtractor", let stored = node.inputs.first.flatMap({ model.stored[$0] }),
-                stored.type.isWhole,
-                let record = checkpoint[stored.tensor], record.elementCount == count
-            {
-                labels = record.doubles().map(GraphNumbers.integer)
+                if case .texts(let texts)? = node.attributes["classlabels_strings"] { names = texts }
+            } else if node.operation == "ArrayFeatureExtractor", let list = node.inputs.first {
+                names = model.texts[list] ?? []
+                if let stored = model.stored[list], stored.type.isWhole, let record = checkpoint[stored.tensor],
+                    record.elementCount == count
+                {
+                    labels = record.doubles().map(GraphNumbers.integer)
+                }
             }
-            if labels.count == count, Set(labels).count == count { return labels }
+            if labels.count == count, Set(labels).count == count { return (labels, nil) }
+            if names.count == count, Set(names).count == count { return (nil, names) }
         }
-        return nil
+        return (nil, nil)
     }
 
     // MARK: Order
@@ -197,6 +204,7 @@ enum ONNXNetwork {
     /// - Throws: ``Problem`` for a graph with a cycle.
     static func order(_ model: ONNXModel, output: String) throws(Problem) -> [Int] {
         var makers: [String: Int] = [:]
+        makers.reserveCapacity(model.nodes.count)
         for (index, node) in model.nodes.enumerated() {
             for name in node.outputs where !name.isEmpty {
                 guard makers.updateValue(index, forKey: name) == nil else {

@@ -289,7 +289,12 @@ extension ScriptProgram {
             "full": ["size", "fill_value"], "zeros": ["size"], "ones": ["size"], "full_like": ["self", "fill_value"],
             "tril": ["self", "diagonal"], "triu": ["self", "diagonal"], "round": ["self", "decimals"], "clamp_min": ["self", "min"],
             "clamp_max": ["self", "max"], "flip": ["self", "dims"], "roll": ["self", "shifts", "dims"], "lerp": ["self", "end", "weight"],
-            "amin": ["self", "dim", "keepdim"], "index": ["self", "indices"], "index_select": ["self", "dim", "index"],
+            "amin": ["self", "dim", "keepdim"], "cumsum": ["self", "dim", "dtype"], "gather": ["self", "dim", "index", "sparse_grad"],
+            "einsum": ["equation", "tensors", "path"], "pixel_shuffle": ["self", "upscale_factor"], "expand_as": ["self", "other"],
+            "instance_norm": [
+                "input", "weight", "bias", "running_mean", "running_var", "use_input_stats", "momentum", "eps", "cudnn_enabled",
+            ],
+            "index": ["self", "indices"], "index_select": ["self", "dim", "index"],
         ]
         for name in [
             "relu", "tanh", "sigmoid", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal", "mish", "selu", "hardswish",

@@ -57,6 +57,13 @@ extension ScriptProgram {
             let (input, weight) = (try tensor("input"), stored("weight"))
             guard weight.count >= 3, let channels = weight[1] else { throw Problem("has filters that are not stored") }
             let groups = numbers("groups")?.first ?? 1
+            if case .boolean(true)? = values.first(where: { $0.0 == "transposed" })?.1 {
+                let sides = Lengths(repeating: nil, count: weight.count - 2)
+                settle(input, [nil, weight[0]] + sides)
+                return (
+                    type, [[shapes[input]?.first.flatMap(\.self), channels.multipliedReportingOverflow(by: groups).partialValue] + sides]
+                )
+            }
             settle(
                 input,
                 [nil, channels.multipliedReportingOverflow(by: groups).partialValue] + Lengths(repeating: nil, count: weight.count - 2))
@@ -156,6 +163,14 @@ extension ScriptProgram {
         case "unflatten":
             let axis = try place("dim")
             return (type, [shape[..<axis] + (try lengths(value("sizes"), of: [shape[axis]])) + shape[(axis + 1)...]])
+        case "cumsum": return (type == Self.float ? type : Self.wholeNumber, [shape])
+        case "gather": return (type, [value("index").tensor.flatMap { shapes[latest($0)] }.flatMap(\.self)])
+        case "expand_as": return (type, [value("other").tensor.flatMap { shapes[latest($0)] }.flatMap(\.self)])
+        case "pixel_shuffle":
+            guard shape.count == 4, let factor = value("upscale_factor").integer, (1...1 << 16).contains(factor) else {
+                throw Problem("is of no batch of images")
+            }
+            return (type, [[shape[0], shape[1].map { $0 / (factor * factor) }, nil, nil]])
         case "expand":
             guard let items = value("size").items, items.count >= shape.count else { throw Problem("has no list of lengths") }
             let kept = Lengths(repeating: nil, count: items.count - shape.count) + shape

@@ -4,7 +4,7 @@ import Text
 /// Entries of one dimension by their numbers, which are constant or are computed.
 ///
 /// With x [before, length, after] and numbers [n...], the output is [before, n..., after]; a number below 0 counts from the end, and one outside
-/// is cut to the last or the first. Inputs: x unless it is the parameter, and the numbers unless they are constant.
+/// has no entry, which is NaN. Inputs: x unless it is the parameter, and the numbers unless they are constant.
 package struct EntryLookup: Operation {
     package let axis: Int
     /// The numbers and their shape; nil if they are computed.
@@ -39,14 +39,18 @@ package struct EntryLookup: Operation {
         return Array(shape)
     }
 
-    /// The numbers of the entries, all of them inside.
-    private func entries(_ inputs: [Tensor], of length: Int) -> [Int] {
-        let numbers = constant?.numbers ?? inputs[isOfParameter ? 0 : 1].elements.map { $0.isFinite ? Int(max(-1e9, min(1e9, $0))) : 0 }
-        return numbers.map { max(0, min(length - 1, $0 < 0 ? $0 + length : $0)) }
+    /// The numbers of the entries; nil for one outside.
+    private func entries(_ inputs: [Tensor], of length: Int) -> [Int?] {
+        func inside(_ number: Int) -> Int? {
+            let place = number < 0 ? number + length : number
+            return place >= 0 && place < length ? place : nil
+        }
+        if let constant { return constant.numbers.map(inside) }
+        return inputs[isOfParameter ? 0 : 1].elements.map { abs($0) < 1e9 ? inside(Int($0)) : nil }
     }
 
     private func forEachEntry(
-        _ table: [Int], _ inputs: [Tensor], _ body: (_ from: Int, _ to: Int, _ count: Int) -> Void
+        _ table: [Int], _ inputs: [Tensor], _ body: (_ from: Int?, _ to: Int, _ count: Int) -> Void
     ) {
         let entries = entries(inputs, of: table[axis])
         let outer = table[..<axis].reduce(1, *)
@@ -54,7 +58,7 @@ package struct EntryLookup: Operation {
         var to = 0
         for row in 0..<outer {
             for entry in entries {
-                body((row * table[axis] + entry) * count, to, count)
+                body(entry.map { (row * table[axis] + $0) * count }, to, count)
                 to += count
             }
         }
@@ -65,7 +69,7 @@ package struct EntryLookup: Operation {
         table.withElements { x in
             pass.output.withMutableElements { y in
                 forEachEntry(table.shape, pass.inputs) { from, to, count in
-                    for place in 0..<count { y[to + place] = x[from + place] }
+                    for place in 0..<count { y[to + place] = from.map { x[$0 + place] } ?? .nan }
                 }
             }
         }
@@ -77,6 +81,7 @@ package struct EntryLookup: Operation {
         pass.outputGradient.withElements { g in
             gradient.withMutableElements { d in
                 forEachEntry(gradient.shape, pass.inputs) { from, to, count in
+                    guard let from else { return }
                     for place in 0..<count { d[from + place] += g[to + place] }
                 }
             }

@@ -1,11 +1,20 @@
 import Tensors
 import Text
 
-/// Filters laid over a larger image, one for each place of the smaller: x [B, C, H, W], W [out, C, kh, kw], b [out], y [B, out, H', W'].
+/// Filters laid over a larger image, one for each place of the smaller: x [B, C, H, W], b [out], y [B, out, H', W'].
 ///
-/// y is the gradient that a convolution with these filters sends back (PyTorch's `ConvTranspose2d`, whose weight is [C, out, kh, kw]), so that
+/// y is the gradient that a convolution of as many groups with these filters sends back (PyTorch's `ConvTranspose2d`), so that
 /// H' = (H - 1) stride - 2 padding + (kh - 1) dilation + 1 + extra. Parameters: the weight, then the bias if there is one.
 package struct TransposedConvolution: Operation {
+    /// The dimensions of the weight.
+    package enum Layout: Sendable {
+        /// [out, C, kh, kw]; one group.
+        case outIn
+        /// [C, out / groups, kh, kw], as PyTorch has it.
+        case inOut(groups: Int)
+    }
+
+    package let layout: Layout
     package let stride: (Int, Int)
     package let padding: (Int, Int)
     package let dilation: (Int, Int)
@@ -14,8 +23,10 @@ package struct TransposedConvolution: Operation {
 
     /// Pairs go down, then across.
     package init(
-        stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1), extra: (Int, Int) = (0, 0)
+        layout: Layout = .outIn, stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1),
+        extra: (Int, Int) = (0, 0)
     ) {
+        self.layout = layout
         self.stride = stride
         self.padding = padding
         self.dilation = dilation
@@ -25,10 +36,17 @@ package struct TransposedConvolution: Operation {
     package var name: String { "transposed convolution" }
     package var gradientReading: GradientReading { .inputs }
     package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { Array((0..<rank).dropFirst()) }
-    package var neurons: NeuronRule { .produces(NeuronWeights(outDimension: 0, inDimension: 1, form: .images)) }
+    package var neurons: NeuronRule {
+        switch layout {
+        case .outIn: .produces(NeuronWeights(outDimension: 0, inDimension: 1, form: .images))
+        case .inOut(groups: 1): .produces(NeuronWeights(outDimension: 1, inDimension: 0, form: .images))
+        case .inOut: .fixed
+        }
+    }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
-        RestrictedOperation(operation: self, parameters: parameters.map { WeightSlices.entries(neurons, of: $0) }, reading: .all)
+        guard case .outIn = layout else { return nil }
+        return RestrictedOperation(operation: self, parameters: parameters.map { WeightSlices.entries(neurons, of: $0) }, reading: .all)
     }
 
     private func length(_ length: Int, _ kernel: Int, _ stride: Int, _ padding: Int, _ dilation: Int, _ extra: Int) throws(Problem) -> Int {
@@ -48,33 +66,43 @@ package struct TransposedConvolution: Operation {
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let (samples, channels, size) = try Problem.images(inputs[0])
         let weight = parameters[0]
-        guard weight.count == 4, weight[1] == channels, weight[0] > 0 else {
-            throw Problem("the filters have the wrong shape", expected: "filters x \(channels) x rows x columns", found: words(weight))
+        let wanted = if case .outIn = layout { "filters x \(channels) x rows x columns" } else { "\(channels) x filters x rows x columns" }
+        guard weight.count == 4, weight.allSatisfy({ $0 > 0 }), channels == (groups == nil ? weight[1] : weight[0]) else {
+            throw Problem("the filters have the wrong shape", expected: wanted, found: words(weight))
         }
-        if parameters.count > 1, parameters[1] != [weight[0]] {
-            throw Problem("the bias has the wrong shape", expected: "\(weight[0])", found: words(parameters[1]))
+        let (filters, overflow) = (groups == nil ? weight[0] : weight[1]).multipliedReportingOverflow(by: groups ?? 1)
+        guard !overflow, filters > 0 else { throw Problem("too many filters", found: "\(groups ?? 1) groups of \(weight[1])") }
+        if parameters.count > 1, parameters[1] != [filters] {
+            throw Problem("the bias has the wrong shape", expected: "\(filters)", found: words(parameters[1]))
         }
         let shape = [
-            samples, weight[0], try length(size.0, weight[2], stride.0, padding.0, dilation.0, extra.0),
+            samples, filters, try length(size.0, weight[2], stride.0, padding.0, dilation.0, extra.0),
             try length(size.1, weight[3], stride.1, padding.1, dilation.1, extra.1),
         ]
         try Problem.check(sizeOf: shape)
-        _ = try convolution.sizes(input: shape, weight: [channels, weight[0], weight[2], weight[3]])
+        _ = try convolution.sizes(input: shape, weight: backwards(weight))
         return shape
     }
 
+    /// nil for a weight with the filters first.
+    private var groups: Int? { if case .inOut(let groups) = layout { groups } else { nil } }
+
+    /// The shape of the weight for the convolution that goes the other way.
+    private func backwards(_ weight: [Int]) -> [Int] { groups == nil ? [weight[1], weight[0], weight[2], weight[3]] : weight }
+
     /// The convolution that goes the other way.
-    private var convolution: Convolution { Convolution(stride: stride, padding: padding, dilation: dilation) }
+    private var convolution: Convolution { Convolution(stride: stride, padding: padding, dilation: dilation, groups: groups ?? 1) }
 
     private func shape(_ input: [Int], _ output: [Int], _ weight: [Int]) -> ConvolutionShape {
-        guard let shape = try? convolution.sizes(input: output, weight: [input[1], output[1], weight[2], weight[3]]) else {
+        guard let shape = try? convolution.sizes(input: output, weight: backwards(weight)) else {
             preconditionFailure("\(input) to \(output)")
         }
         return shape
     }
 
-    /// The weight with its first two dimensions changed about.
+    /// The weight with the input's channels first.
     private func turned(_ weight: Tensor) -> Tensor {
+        guard groups == nil else { return weight }
         let turned = MutableTensor(uninitialized: [weight.shape[1], weight.shape[0]] + weight.shape[2...])
         copy(weight, to: turned, adding: false)
         return turned
@@ -123,10 +151,10 @@ package struct TransposedConvolution: Operation {
             Elementwise.add(part, to: gradient, team: pass.team)
         }
         if let gradient = pass.parameterGradients[0] {
-            let part = MutableTensor.zeros([weight.shape[1], weight.shape[0]] + weight.shape[2...])
+            let part = groups == nil ? MutableTensor.zeros([weight.shape[1], weight.shape[0]] + weight.shape[2...]) : gradient
             let scratch = MutableTensor(uninitialized: [Correlation.filterGradientScratch(shape)])
             Correlation.addFilterGradient(shape, dy, input, to: part, scratch: scratch, team: pass.team)
-            copy(part, to: gradient, adding: true)
+            if groups == nil { copy(part, to: gradient, adding: true) }
         }
         if pass.parameterGradients.count > 1, let gradient = pass.parameterGradients[1] {
             ChannelStatistics.addSums(of: dy, to: gradient, team: pass.team)

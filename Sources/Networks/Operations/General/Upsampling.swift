@@ -45,21 +45,25 @@ package struct Upsampling: Operation {
         }
     }
 
+    /// Calls `body` with each place of a row of the input, and with each place of the output that it becomes.
+    @inline(__always)
+    private func forEachPair(_ row: Int, _ width: Int, _ body: (_ place: Int, _ copy: Int) -> Void) {
+        for line in row * rows..<(row + 1) * rows {
+            var copy = line * width * columns
+            for place in row * width..<(row + 1) * width {
+                for _ in 0..<columns {
+                    body(place, copy)
+                    copy += 1
+                }
+            }
+        }
+    }
+
     package func forward(_ pass: ForwardPass) {
         let (input, output) = (pass.inputs[0], pass.output)
         forEachRow(input.shape, pass.team) { row, width in
             input.withElements { x in
-                output.withMutableElements { y in
-                    for copy in 0..<rows {
-                        var to = (row * rows + copy) * width * columns
-                        for place in row * width..<(row + 1) * width {
-                            for _ in 0..<columns {
-                                y[to] = x[place]
-                                to += 1
-                            }
-                        }
-                    }
-                }
+                output.withMutableElements { y in forEachPair(row, width) { place, copy in y[copy] = x[place] } }
             }
         }
     }
@@ -70,17 +74,7 @@ package struct Upsampling: Operation {
         let dy = pass.outputGradient
         forEachRow(gradient.shape, pass.team) { row, width in
             dy.withElements { g in
-                gradient.withMutableElements { d in
-                    for copy in 0..<rows {
-                        var from = (row * rows + copy) * width * columns
-                        for place in row * width..<(row + 1) * width {
-                            for _ in 0..<columns {
-                                d[place] += g[from]
-                                from += 1
-                            }
-                        }
-                    }
-                }
+                gradient.withMutableElements { d in forEachPair(row, width) { place, copy in d[place] += g[copy] } }
             }
         }
     }

@@ -1,0 +1,51 @@
+import Text
+
+/// Sums and differences along a dimension, with which programs number the positions of a sequence.
+extension TorchExportConversion {
+    /// The sums of all numbers up to each; truth values are counted.
+    mutating func runningSum(_ node: Node, _ name: String) throws(Problem) -> String {
+        let input = try tensor(node, "self")
+        let axis = try axis(node, "dim", of: input)
+        let x = writer.cast(try value(node, "self"), to: try outputType(node).element)
+        return add(name, "CumSum", [x, writer.constant(axis)])
+    }
+
+    /// Each number less the one before, with what is put before and after them.
+    mutating func differences(_ node: Node, _ name: String) throws(Problem) -> String {
+        let input = try tensor(node, "self")
+        let axis = try axis(node, "dim", of: input, -1)
+        guard try integer(node, "n", 1) == 1, program.types[input] != Self.truthType else {
+            throw Problem("is no difference of neighbours")
+        }
+        let parts = [try optional(node, "prepend"), try value(node, "self"), try optional(node, "append")].filter { !$0.isEmpty }
+        let x = parts.count == 1 ? parts[0] : writer.add("Concat", parts, [("axis", .integer(axis))])
+        func piece(_ first: Int, _ end: Int) -> String {
+            let bounds = [writer.constant([first]), writer.constant([end]), writer.constant([axis])]
+            return writer.add("Slice", [x] + bounds)
+        }
+        let (later, earlier) = (piece(1, Int(Int32.max)), piece(0, -1))
+        return add(name, "Sub", [later, earlier])
+    }
+
+    /// Entries that several lists choose together, one for each of the first dimensions.
+    mutating func entries(_ node: Node, _ name: String, of lists: [String]) throws(Problem) -> String {
+        var numbers: [String] = []
+        for list in lists {
+            guard program.types[list] != Self.truthType, let value = values[list] else {
+                throw Problem("keeps what a mask selects: the size of its output depends on the data")
+            }
+            numbers.append(writer.cast(value, to: .int64))
+        }
+        // Each list in the shape of all.
+        let zero = writer.constant(0)
+        let columns = numbers.indices.map { place in
+            var column = numbers[place]
+            for other in numbers.indices where other != place {
+                column = writer.add("Add", [column, writer.add("Mul", [numbers[other], zero])])
+            }
+            return writer.add("Unsqueeze", [column, writer.constant([-1])])
+        }
+        let places = writer.add("Concat", columns, [("axis", .integer(-1))])
+        return add(name, "GatherND", [try value(node, "self"), places])
+    }
+}

@@ -1,0 +1,169 @@
+import Text
+
+/// Where the samples are among the numbers of a value: in the one dimension whose length is a multiple of theirs.
+struct SamplePlace: Equatable {
+    let axis: Int
+    /// How many entries of the dimension a sample has.
+    let factor: Int
+    /// How many of these lie side by side: all where the samples came first when dimensions were joined, 1 where they came last.
+    let inner: Int
+}
+
+/// Files that fix the number of samples: what their shapes mean for another number.
+///
+/// Reshaping keeps the order of the numbers. So the samples are found again at the place that they had in that order: in a dimension of their
+/// own, or joined with the one before or after. That needs to be known of each value, which is followed from operation to operation.
+extension GraphConversion {
+    /// The place of the samples in shapes, one for each probe; nil if no dimension has them, or several, or if its length is no multiple.
+    ///
+    /// - Parameter inner: what is known of a dimension that they share; nil if nothing is.
+    func samplePlace(_ shapes: [[Int]], inner: Int?) -> SamplePlace? {
+        guard let first = shapes.first, shapes.count == probes.count, shapes.allSatisfy({ $0.count == first.count }) else { return nil }
+        var found: SamplePlace?
+        for axis in first.indices where shapes.contains(where: { $0[axis] != first[axis] }) {
+            guard let length = ShapeTemplate.Length(shapes.map { $0[axis] }, probes) else { return nil }
+            guard case .number(let factor, perSample: true, perPosition: false, offset: 0) = length else {
+                if case .number(_, perSample: false, _, _) = length { continue }
+                return nil
+            }
+            guard found == nil, factor > 0, let inner = factor == 1 ? 1 : inner else { return nil }
+            found = SamplePlace(axis: axis, factor: factor, inner: inner)
+        }
+        return found
+    }
+
+    /// The place of the samples in a value.
+    func samplePlace(_ value: GraphValue) -> SamplePlace? {
+        samplePlace(value.shapes, inner: value.site.flatMap { sampleRuns[$0] })
+    }
+
+    /// Keeps what an operation's output has of the samples' place: what all inputs have whose samples share a dimension.
+    ///
+    /// - Throws: ``Problem`` if they have them in different orders.
+    mutating func followSamples(_ site: String, _ shapes: [[Int]], _ inputs: [String]) throws(Problem) {
+        guard fixedSamples != nil, isShared(shapes) else { return }
+        var runs: [Int?] = []
+        for input in inputs {
+            if let shapes = shapesOfSites[input], isShared(shapes) { runs.append(sampleRuns[input]) }
+        }
+        let known = runs.compactMap(\.self)
+        guard Set(known).count <= 1 else {
+            throw Problem("reads samples in different orders, which the export for a fixed number of them does not show")
+        }
+        if known.count == runs.count { sampleRuns[site] = known.first }
+    }
+
+    /// Whether the samples share a dimension with others.
+    private func isShared(_ shapes: [[Int]]) -> Bool {
+        samplePlace(shapes, inner: nil) == nil && samplePlace(shapes, inner: 1) != nil
+    }
+
+    /// Keeps the samples' place in what a value was reshaped to.
+    ///
+    /// - Throws: ``Problem`` if they are in another place of the numbers' order.
+    mutating func followSamples(_ site: String, _ shapes: [[Int]], reshaped value: GraphValue) throws(Problem) {
+        guard fixedSamples != nil, let place = samplePlace(value), let other = samplePlace(shapes, inner: 1) else { return }
+        let run = place.inner * value.shapes[0][(place.axis + 1)...].reduce(1, *)
+        let after = shapes[0][(other.axis + 1)...].reduce(1, *)
+        guard after > 0 else { return }
+        guard run % after == 0, other.factor % max(run / after, 1) == 0, run >= after else {
+            throw Problem("moves numbers from one sample to another", expected: words(value.shapes[0]), found: words(shapes[0]))
+        }
+        sampleRuns[site] = run / after
+    }
+
+    /// The shapes, one for each probe, of a value in a shape that a file gives for its own number of samples; nil if the samples' place is not
+    /// known, or is not found in that shape.
+    func samplesRestored(_ value: GraphValue, to lengths: [Int], allowsZero: Bool) -> [[Int]]? {
+        guard let samples = fixedSamples, let place = samplePlace(value) else { return nil }
+        var own = value.shapes[0]
+        // Other lengths that are open are in no list of a file.
+        guard value.shapes.allSatisfy({ shape in own.indices.allSatisfy { $0 == place.axis || shape[$0] == own[$0] } }) else { return nil }
+        own[place.axis] = place.factor * samples
+        guard let target = GraphFolding.reshaped(own, to: lengths, allowsZero) else { return nil }
+        // The numbers of one sample that follow each other.
+        let run = place.inner * own[(place.axis + 1)...].reduce(1, *)
+        var after = 1
+        var candidates: [(axis: Int, inner: Int)] = []
+        for axis in target.indices.reversed() {
+            let length = target[axis]
+            guard length > 0, after > 0 else { return nil }
+            if run % after == 0, length % samples == 0, length / samples % (run / after) == 0 { candidates.append((axis, run / after)) }
+            after *= length
+        }
+        guard let axis = chosen(candidates, target, place, samples) else { return nil }
+        return probes.map { probe in
+            var shape = target
+            shape[axis] = target[axis] / samples * probe.samples
+            return shape
+        }
+    }
+
+    /// Of several dimensions that could have the samples, as those of one sample could be anywhere between two: one of their own, nearest to where
+    /// they were; otherwise the one that follows, as heads do, unless that is the last, whose numbers are a sample's features.
+    ///
+    /// Every choice keeps the order of the numbers; one that does not suit an operation is found where it joins that dimension.
+    private func chosen(
+        _ candidates: [(axis: Int, inner: Int)], _ target: [Int], _ place: SamplePlace, _ samples: Int
+    ) -> Int? {
+        let alone = candidates.filter { target[$0.axis] == samples && $0.inner == 1 }.map(\.axis)
+        if let nearest = alone.min(by: { (abs($0 - place.axis), $0) < (abs($1 - place.axis), $1) }) { return nearest }
+        let axes = candidates.map(\.axis).sorted()
+        return axes.last { $0 < target.count - 1 } ?? axes.last
+    }
+}
+
+extension GraphConversion {
+    /// The shapes to which a value is repeated, where the file says them for its own number of samples.
+    func samplesRestored(_ value: GraphValue, repeatedTo wanted: [[Int]]) -> [[Int]] {
+        guard let samples = fixedSamples, samples > 1, let rank = value.shapes.first?.count, let lengths = wanted.first else {
+            return wanted
+        }
+        var axis = 0
+        if let place = samplePlace(value) {
+            axis = lengths.count - rank + place.axis
+            guard place.factor == 1 else { return wanted }
+        } else if !value.shapes.allSatisfy({ $0.count < lengths.count || $0.first == 1 })
+            || value.shapes.contains(where: { $0 != value.shapes[0] })
+        {
+            return wanted
+        }
+        guard lengths.indices.contains(axis), lengths[axis] == samples else { return wanted }
+        return probes.map { probe in
+            var shape = lengths
+            shape[axis] = probe.samples
+            return shape
+        }
+    }
+}
+
+/// Numbers that a file or its export has once for each sample.
+extension GraphConversion {
+    /// The numbers of one sample, with a first dimension of 1; nil unless they are the same for each, whatever the batch.
+    func sameForEachSample(_ numbers: [GraphNumbers]) -> GraphNumbers? {
+        guard numbers.count == probes.count, let first = numbers.first, first.shape.count > 1 else { return nil }
+        let row = Array(first.values.prefix(first.shape.dropFirst().reduce(1, *)))
+        for (list, probe) in zip(numbers, probes) {
+            guard list.shape.first == probe.samples, list.shape.dropFirst() == first.shape.dropFirst(), !row.isEmpty,
+                list.values.indices.allSatisfy({ list.values[$0] == row[$0 % row.count] })
+            else { return nil }
+        }
+        return GraphNumbers([1] + first.shape.dropFirst(), row)
+    }
+
+    /// A constant that is the same for each of the samples whose number the file fixes, once for all; any other value as it is.
+    ///
+    /// - Parameter others: what it is combined with element by element.
+    func onceForAll(_ value: GraphValue, beside others: [GraphValue]) -> GraphValue {
+        guard let samples = fixedSamples, samples > 1, value.site == nil, let lists = numbers(value), lists.count == 1,
+            lists[0].shape.first == samples, lists[0].shape.count > 1,
+            others.contains(where: { other in
+                samplePlace(other).map { $0.axis == 0 && $0.factor == 1 } ?? false && other.shapes[0].count == lists[0].shape.count
+            })
+        else { return value }
+        let shape = [1] + lists[0].shape.dropFirst()
+        let row = Array(lists[0].values.prefix(shape.reduce(1, *)))
+        guard !row.isEmpty, lists[0].values.indices.allSatisfy({ lists[0].values[$0] == row[$0 % row.count] }) else { return value }
+        return GraphValue(source: .numbers([GraphNumbers(shape, row)]), type: value.type, shapes: probes.map { _ in shape })
+    }
+}

@@ -1,0 +1,92 @@
+import Checkpoints
+import Text
+
+/// Entries that are looked up by their numbers: tables of tokens and of positions, and others.
+extension GraphConversion {
+    mutating func gather(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("axis")
+        let (table, entries) = (try required(node, 0), try required(node, 1))
+        let rank = table.shapes[0].count
+        guard let axis = GraphFolding.axis(node.integer("axis") ?? 0, rank), rank > 0 else { throw Problem("has no such dimension") }
+        let name = site(node)
+        let weight = table.parameter.flatMap { stored in
+            stored.type.isWhole
+                ? nil
+                : stored.isTransposed
+                    ? (NetworkGraph.Parameter(stored.tensor, shape: [stored.shape[1], stored.shape[0]]), Embedding.Layout.columns)
+                    : parameter(stored).map { ($0, Embedding.Layout.rows) }
+        }
+        // The table of the tokens.
+        if entries.site == inputSite, case .tokens = graph.input, axis == 0, rank == 2, let weight {
+            vocabulary = min(vocabulary ?? .max, table.shapes[0][0])
+            return try add(name, Embedding(layout: weight.1), parameters: [weight.0])
+        }
+        if let numbers = numbers(entries, isSetting: true) {
+            if numbers.count == 1 {
+                let constant = (numbers[0].integers, numbers[0].shape)
+                if let weight, weight.1 == .rows, rank >= 1 {
+                    return try add(name, EntryLookup(axis: axis, constant: constant, isOfParameter: true), parameters: [weight.0])
+                }
+                return try add(
+                    name, EntryLookup(axis: axis, constant: constant), [try site(of: table, for: name)], type: table.type)
+            }
+            // The table of the positions: those of each sample.
+            if axis == 0, rank == 2, let weight, case .tokens = graph.input, let offset = isPositions(numbers) {
+                positions = min(positions ?? .max, table.shapes[0][0] - offset)
+                return try add(name, PositionEmbedding(layout: weight.1, offset: offset), parameters: [weight.0])
+            }
+        }
+        let numbers = try site(of: entries, for: self.site(node, "entries"))
+        // Tokens that are changed before they choose.
+        if axis == 0, rank == 2, weight != nil, entries.type.isWhole { tokenLimit = min(tokenLimit ?? .max, table.shapes[0][0]) }
+        boundPositions(numbers, entries: table.shapes[0][axis])
+        if let weight, weight.1 == .rows {
+            return try add(name, EntryLookup(axis: axis, isOfParameter: true), [numbers], parameters: [weight.0])
+        }
+        return try add(name, EntryLookup(axis: axis), [try site(of: table, for: self.site(node, "table")), numbers], type: table.type)
+    }
+
+    /// Entries of the first dimension, each by a list of one number.
+    mutating func gatherRows(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("batch_dims")
+        let (table, entries) = (try required(node, 0), try required(node, 1))
+        guard node.integer("batch_dims") ?? 0 == 0, entries.shapes.allSatisfy({ $0.last == 1 }) else {
+            throw Problem(
+                "looks up entries by several numbers while the model runs, which is not done here", expected: "lists of one number",
+                found: words(entries.shapes[0]))
+        }
+        let name = site(node)
+        let numbers = try site(
+            of: reshaped(entries, to: entries.shapes.map { Array($0.dropLast()) }, site(node, "entries")), for: site(node, "entries"))
+        if let stored = table.parameter, !stored.type.isWhole, let parameter = parameter(stored) {
+            return try add(name, EntryLookup(axis: 0, isOfParameter: true), [numbers], parameters: [parameter])
+        }
+        return try add(name, EntryLookup(axis: 0), [try site(of: table, for: site(node, "table")), numbers], type: table.type)
+    }
+
+    /// Where lists begin that count the positions of a sequence up, alone or once for each sample; nil if they do not.
+    private func isPositions(_ numbers: [GraphNumbers]) -> Int? {
+        guard let first = numbers.first?.values.first, first >= 0, first < 1e9, first == first.rounded() else { return nil }
+        for (place, list) in numbers.enumerated() {
+            guard case .tokens(let samples, let length) = probes[place],
+                list.shape == [length] || list.shape == [1, length] || list.shape == [samples, length],
+                list.values.enumerated().allSatisfy({ $1 == first + Double($0 % length) })
+            else { return nil }
+        }
+        return Int(first)
+    }
+
+    /// Numbers that others choose along one dimension, of a constant in which all are the same: those of token types where nobody gives any.
+    mutating func elements(_ node: ONNXModel.Node, _ index: Int) throws(Problem) -> GraphValue {
+        try node.checkAttributes("axis")
+        let (table, entries) = (try required(node, 0), try required(node, 1))
+        guard let lists = numbers(table, isSetting: true), let number = lists[0].values.first,
+            lists.allSatisfy({ $0.values.allSatisfy { $0 == number } })
+        else {
+            throw Problem("picks numbers while the model runs, which is not done here", expected: "constants, or one number throughout")
+        }
+        let counts = entries.shapes.map { $0.reduce(1, *) }
+        try take(counts.reduce(0, +))
+        return known(zip(entries.shapes, counts).map { GraphNumbers($0, [Double](repeating: number, count: $1)) }, table.type, index)
+    }
+}
