@@ -1,6 +1,5 @@
-// Products of eight rows with a panel of columns, the inner loop of large convolutions and of linear layers. A panel is a copy of three
-// vectors' columns, row after row; the eight rows are read where they are. Eight rows of three vectors are the most sums that 32 registers
-// hold. A narrow panel has two vectors' columns, for widths that three do not divide.
+// Products of eight rows with a panel of columns, the inner loop of large convolutions. A panel is a copy of three vectors' columns, row
+// after row; the eight rows are read where they are. Eight rows of three vectors are the most sums that 32 registers hold.
 
 #if WIDE_VECTORS
 private typealias Vector = SIMD16<Float>
@@ -105,102 +104,6 @@ package func multiplyPanel(
     put(5, x5, y5, z5)
     put(6, x6, y6, z6)
     put(7, x7, y7, z7)
-}
-
-/// The columns of a narrow panel.
-package func narrowPanelWidth() -> Int { 2 &* Vector.scalarCount }
-
-/// c [8, a narrow panel's width] = or += a [8, inner] panel [inner, a narrow panel's width]; see ``multiplyPanel(_:_:_:_:_:_:_:)``.
-package func multiplyNarrowPanel(
-    _ a: UnsafePointer<Float>, _ rowStep: Int, _ inner: Int, _ panel: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>,
-    _ cStride: Int, _ adds: Bool
-) {
-    let wide = Vector.scalarCount
-    var (x0, y0) = (Vector.zero, Vector.zero)
-    var (x1, y1) = (x0, x0)
-    var (x2, y2) = (x0, x0)
-    var (x3, y3) = (x0, x0)
-    var (x4, y4) = (x0, x0)
-    var (x5, y5) = (x0, x0)
-    var (x6, y6) = (x0, x0)
-    var (x7, y7) = (x0, x0)
-    var upper = a
-    var lower = a + 4 &* rowStep
-    var b = panel
-    for _ in 0..<inner {
-        let (x, y) = (load(b), load(b + wide))
-        let a0 = Vector(repeating: upper[0])
-        x0 = fused(x0, a0, x)
-        y0 = fused(y0, a0, y)
-        let a1 = Vector(repeating: upper[rowStep])
-        x1 = fused(x1, a1, x)
-        y1 = fused(y1, a1, y)
-        let a2 = Vector(repeating: upper[2 &* rowStep])
-        x2 = fused(x2, a2, x)
-        y2 = fused(y2, a2, y)
-        let a3 = Vector(repeating: upper[3 &* rowStep])
-        x3 = fused(x3, a3, x)
-        y3 = fused(y3, a3, y)
-        let a4 = Vector(repeating: lower[0])
-        x4 = fused(x4, a4, x)
-        y4 = fused(y4, a4, y)
-        let a5 = Vector(repeating: lower[rowStep])
-        x5 = fused(x5, a5, x)
-        y5 = fused(y5, a5, y)
-        let a6 = Vector(repeating: lower[2 &* rowStep])
-        x6 = fused(x6, a6, x)
-        y6 = fused(y6, a6, y)
-        let a7 = Vector(repeating: lower[3 &* rowStep])
-        x7 = fused(x7, a7, x)
-        y7 = fused(y7, a7, y)
-        upper += 1
-        lower += 1
-        b += 2 &* wide
-    }
-    @inline(__always)
-    func put(_ row: Int, _ x: Vector, _ y: Vector) {
-        let line = c + row &* cStride
-        store(adds ? load(line) + x : x, line)
-        store(adds ? load(line + wide) + y : y, line + wide)
-    }
-    put(0, x0, y0)
-    put(1, x1, y1)
-    put(2, x2, y2)
-    put(3, x3, y3)
-    put(4, x4, y4)
-    put(5, x5, y5)
-    put(6, x6, y6)
-    put(7, x7, y7)
-}
-
-/// Copies `width` columns of a matrix [rows, ...] into a panel, [rows, `panelWidth`], whose other columns become 0.
-///
-/// - Parameters:
-///   - rowStep: from one row of the matrix to the next.
-///   - panelWidth: whole vectors, at least `width`.
-package func writePanel(
-    _ matrix: UnsafePointer<Float>, _ rowStep: Int, _ rows: Int, _ width: Int, _ panelWidth: Int, _ panel: UnsafeMutablePointer<Float>
-) {
-    let wide = Vector.scalarCount
-    let whole = width &- width % wide
-    var (source, target) = (matrix, panel)
-    for _ in 0..<rows {
-        var place = 0
-        while place < whole {
-            store(load(source + place), target + place)
-            place &+= wide
-        }
-        while place < width {
-            target[place] = source[place]
-            place &+= 1
-        }
-        while place < panelWidth {
-            target[place] = 0
-            place &+= 1
-        }
-        source += rowStep
-        target += panelWidth
-    }
 }
 
 /// Writes taps of a filter into a panel, [taps, a panel's width]: line t holds what tap t reads of the images at the panel's places.

@@ -32,32 +32,6 @@ struct ProductTests {
         }
     }
 
-    /// Sizes beyond the smallest that panels serve: rows and columns that fill none, widths of wide and of narrow panels, and sums in parts.
-    @Test(arguments: [(8, 700, 256), (9, 513, 300), (23, 256, 241), (64, 256, 256), (131, 1030, 97), (520, 64, 1100), (40, 1000, 33)])
-    func panels_give_the_products_of_the_definition(sizes: (m: Int, k: Int, n: Int)) {
-        let (m, k, n) = sizes
-        let (a, b, before) = (random([m, k + 3], 1), random([k, n + 5], 2), random([m, n + 2], 3))
-        for target in [Product.Target.overwrite, .add] {
-            let c = before.copied()
-            Product.multiply(
-                .init(a, offset: 1), .init(b, offset: 2), rows: m, inner: k, columns: n, into: .init(c, offset: 1), target,
-                team: Team(size: 2))
-            let (x, y, z, old) = (a.elements, b.elements, c.elements, before.elements)
-            var worst = 0.0
-            for row in 0..<m {
-                for column in stride(from: row % 7, to: n, by: 7) {
-                    let place = row * (n + 2) + column + 1
-                    var sum = target == .add ? Double(old[place]) : 0
-                    for i in 0..<k { sum += Double(x[row * (k + 3) + i + 1]) * Double(y[i * (n + 5) + column + 2]) }
-                    worst = max(worst, abs(Double(z[place]) - sum))
-                }
-                // What is beside the product stays.
-                #expect(z[row * (n + 2)] == old[row * (n + 2)] && z[row * (n + 2) + n + 1] == old[row * (n + 2) + n + 1])
-            }
-            #expect(worst < 1e-4 * Double(k).squareRoot())
-        }
-    }
-
     /// Shapes of one tile, of few and of many, with incomplete tiles at the ends.
     @Test(arguments: [
         (1, 1, 1), (64, 64, 784), (128, 768, 3072), (128, 2304, 768), (257, 513, 4096), (3830, 10, 512), (36, 80, 12288), (8, 50257, 768),

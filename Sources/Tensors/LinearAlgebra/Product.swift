@@ -83,16 +83,9 @@ package enum Product {
         c.check(rows: rows, columns: columns)
         guard rows > 0, columns > 0 else { return }
         let tiles = ProductTiles(rows: rows, inner: inner, columns: columns)
-        let usesPanels = scale == 1 && PanelProduct.serves(a.layout, b.layout, rows: rows, inner: inner, columns: columns)
         team.forEach(tiles.count) { tile in
             let (row, column, height, width) = tiles[tile]
             let start = c.pointer(row: row, column: column)
-            if usesPanels, height >= PanelProduct.height {
-                PanelProduct.multiply(
-                    a.pointer(row: row, column: 0), a.stride, b.pointer(row: 0, column: column), b.stride, rows: height, inner: inner,
-                    columns: width, into: start, c.stride, adds: target == .add)
-                return
-            }
             // The library's own way to set a target to zero is slower than a product of few terms.
             if target == .overwrite {
                 for line in 0..<height { (start + line * c.stride).update(repeating: 0, count: width) }
