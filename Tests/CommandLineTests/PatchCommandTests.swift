@@ -23,6 +23,11 @@ import Testing
         }
     }
 
+    @Test func modelsForMaskedTokensSayWhereAnswersAreRead() throws {
+        let result = try Self.patch("MODEL/bert-masked --data pairs.json --format tsv")
+        #expect(result.status == 0 && result.errors.contains("read at the last position of each prompt"), "\(result.errors)")
+    }
+
     @Test func theDefaultIsTheHeadsAndTheMLPs() throws {
         let result = try Self.patch("MODEL/mistral --data pairs.json --format tsv")
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")

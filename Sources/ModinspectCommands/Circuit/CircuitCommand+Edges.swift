@@ -12,6 +12,7 @@ extension CircuitCommand {
         guard let edgeMethod = edges.method(method) else { return }
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
+        output.diagnostics.describePairs(of: model)
         var request = EdgeCircuitRequest(
             model, pairs: try self.pairs.values(data, samples, seed: computation.seed), method: edgeMethod)
         (request.granularity, request.metric, request.ablation) = (edges.granularity, edges.metric, edges.ablation)

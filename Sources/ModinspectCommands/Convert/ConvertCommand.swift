@@ -60,7 +60,9 @@ struct ConvertCommand: FileCommand {
             if let refusal, case .file(let writer) = target, writer.kind == .onnx { throw Problem(path: checkpoint, problem: refusal) }
             if let refusal { output.diagnostics.note("\(checkpoint): the result does not run without --arch: \(refusal)") }
             let record = ArchiveRecord(architecture: words, refusal: refusal, seed: nil, parent: output.parent(opened, source))
-            try target.write(draft, record: record, keeping: opened.companions["modinspect.json"]) { try LoadedModel(opened).words() }
+            try target.write(draft, record: record, keeping: opened.companions["modinspect.json"], output.diagnostics) {
+                try LoadedModel(opened).words()
+            }
         }
     }
 

@@ -123,7 +123,7 @@ final class FinetuneSession {
                     architecture: run.request.model.architecture,
                     clusters: outcome.clusterings.map { $0.map(ArchiveRecord.Clusters.init) }, seed: command.computation.seed,
                     parent: parent)
-                try target.write(draft, record: record) { try run.request.model.words() }
+                try target.write(draft, record: record, command.output.diagnostics) { try run.request.model.words() }
                 if outcome.step != run.step { words.append("weights of step \(outcome.step)") }
                 if let found = outcome.clusterability { words.append("clusterability \(ByteText.rounded(found))") }
                 if let accuracy = outcome.accuracy { words.append("accuracy \(ByteText.rounded(accuracy))") }

@@ -101,13 +101,20 @@ enum CheckpointTarget {
     ///
     /// - Parameters:
     ///   - earlier: the note that it came with, whose clusters are still right.
+    ///   - diagnostics: who is told that the result does not run for want of its graph.
     ///   - words: the network in words, asked for where the file has no place for its graph.
     func write(
-        _ draft: CheckpointDraft, record: ArchiveRecord, keeping earlier: ByteRegion? = nil,
+        _ draft: CheckpointDraft, record: ArchiveRecord, keeping earlier: ByteRegion? = nil, _ diagnostics: Diagnostics? = nil,
         words: () throws -> Architecture = { throw Problem("is not put into words") }
     ) throws {
+        let refusal = record.refusal
         var (draft, record) = (draft, record)
-        if case .file(let writer) = self, writer.kind == .safetensors { try Self.describeGraph(of: draft, in: &record, writer.path, words) }
+        if case .file(let writer) = self, writer.kind == .safetensors {
+            try Self.describeGraph(of: draft, in: &record, writer.path, words)
+            if record.refusal != refusal, let lost = record.refusal {
+                diagnostics?.note("\(writer.path): does not run, and its layers are told by names alone: \(lost)")
+            }
+        }
         var note = try ReportEncoder.bytes(of: record, isIndented: true)
         if let earlier, let clusters = JSONMembers(earlier.withUnsafeBytes { Array($0) })?.value(of: "clusters") {
             note = JSONMembers(note)?.setting("clusters", to: clusters) ?? note

@@ -148,6 +148,7 @@ struct PatchCommand: FileCommand, DataCommand {
         let given = try clusterFile.map(ClusterFile.init(path:))
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
+        output.diagnostics.describePairs(of: model)
         weightMemory.limit(model, output.diagnostics)
         var request = PatchRequest(model, pairs: try pairs.values(data.data, samples, seed: computation.seed))
         request.parts =

@@ -57,7 +57,7 @@ struct ExtractCommand: FileCommand {
             let record = ArchiveRecord(architecture: model.architecture, seed: nil, parent: output.parent(model.checkpoint, source))
             // What would not run as what it came from is not written.
             _ = try LoadedModel(draft.outline(path: output.output), architecture: model.architecture)
-            try target.write(draft, record: record) { try model.words() }
+            try target.write(draft, record: record, output.diagnostics) { try model.words() }
         }
     }
 }
