@@ -79,17 +79,20 @@ extension TorchExportConversion {
             axis = place
             numbers = own
         }
-        // Bytes are masks too.
-        let type = program.types[numbers].flatMap(TorchType.init)
+        return add(name, "Gather", [try value(node, "self"), try places(numbers)], [("axis", .integer(axis))])
+    }
+
+    /// The value of a list of entries.
+    ///
+    /// - Throws: ``Problem`` for a mask; bytes are masks too.
+    func places(_ list: String) throws(Problem) -> String {
+        let type = program.types[list].flatMap(TorchType.init)
         guard type != .bool, type != .uint8 else {
             throw Problem("keeps what a mask selects: the size of its output depends on the data")
         }
-        guard let list = values[numbers] else { throw Problem("reads what nothing makes", found: "'\(numbers)'") }
-        return add(name, "Gather", [try value(node, "self"), list], [("axis", .integer(axis))])
+        guard let value = values[list] else { throw Problem("reads what nothing makes", found: "'\(list)'") }
+        return value
     }
-
-    /// torch.export's number of truth values.
-    static let truthType = 12
 
     /// An operation of several outputs, each a part of its input.
     ///

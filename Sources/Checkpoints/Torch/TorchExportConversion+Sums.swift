@@ -14,7 +14,7 @@ extension TorchExportConversion {
     mutating func differences(_ node: Node, _ name: String) throws(Problem) -> String {
         let input = try tensor(node, "self")
         let axis = try axis(node, "dim", of: input, -1)
-        guard try integer(node, "n", 1) == 1, program.types[input] != Self.truthType else {
+        guard try integer(node, "n", 1) == 1, try ranked(node, "self").type != .bool else {
             throw Problem("is no difference of neighbours")
         }
         let parts = [try optional(node, "prepend"), try value(node, "self"), try optional(node, "append")].filter { !$0.isEmpty }
@@ -30,12 +30,7 @@ extension TorchExportConversion {
     /// Entries that several lists choose together, one for each of the first dimensions.
     mutating func entries(_ node: Node, _ name: String, of lists: [String]) throws(Problem) -> String {
         var numbers: [String] = []
-        for list in lists {
-            guard program.types[list] != Self.truthType, let value = values[list] else {
-                throw Problem("keeps what a mask selects: the size of its output depends on the data")
-            }
-            numbers.append(writer.cast(value, to: .int64))
-        }
+        for list in lists { numbers.append(writer.cast(try places(list), to: .int64)) }
         // Each list in the shape of all.
         let zero = writer.constant(0)
         let columns = numbers.indices.map { place in
