@@ -19,7 +19,8 @@ package struct LayerNeurons: Sendable {
             throw Problem("the network does not read it", subject: subject)
         }
         let shapes = try network.shapes(for: network.exampleBatch)
-        func neurons(_ node: NodeID) -> Int { NeuronPlaces(shapes[node.index]).neurons }
+        let dimensions = NeuronDimensions(network)
+        func neurons(_ node: NodeID) -> Int { dimensions.places(of: node, in: shapes[node.index]).neurons }
         let reader = network.readers(of: parameter).first { node in
             guard case .produces(let weights) = network.nodes[node.index].operation.neurons else { return false }
             return weights.inDimension != nil && neurons(node) == layer.outNeurons

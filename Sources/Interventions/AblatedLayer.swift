@@ -30,11 +30,12 @@ package struct AblatedLayer: Sendable {
         }
         self.parameter = parameter
         let shapes = try? network.shapes(for: network.exampleBatch)
+        let dimensions = NeuronDimensions(network)
         let readers = network.readers(of: parameter)
         let node = readers.first { reader in
             guard Self.reads(layer, network.nodes[reader.index].operation) else { return false }
             guard let shapes else { return true }
-            return NeuronPlaces(shapes[reader.index]).neurons == layer.outNeurons
+            return dimensions.places(of: reader, in: shapes[reader.index]).neurons == layer.outNeurons
         }
         guard let node else {
             throw Problem(

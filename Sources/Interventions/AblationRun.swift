@@ -50,6 +50,7 @@ extension ClusterAblation {
         _ layers: [AblatedLayer], _ batches: SampleBatches, threads: Int, progress: () -> Void
     ) throws -> [[Float]] {
         let nodes = layers.map(\.node)
+        let dimensions = NeuronDimensions(batches.network)
         var sums: [[Double]] = []
         var counts: [Int] = []
         try BatchLoop(count: batches.ranges.count, threads: threads).run(
@@ -58,7 +59,7 @@ extension ClusterAblation {
                 let run = try worker.run(place, request: RunRequest(recorded: Set(nodes)))
                 return nodes.map { node -> (sums: [Double], count: Int) in
                     guard let output = run[node] else { preconditionFailure("no output") }
-                    let places = NeuronPlaces(output.shape)
+                    let places = dimensions.places(of: node, in: output.shape)
                     return (output.neuronSums(places), places.outer * places.inner)
                 }
             },

@@ -11,6 +11,7 @@ package final class Executor {
     let plan: RunPlan
     let team: Team
     private let arena: Arena
+    private(set) lazy var dimensions = NeuronDimensions(network)
     private lazy var memory = StepMemory(plan, arena.memory())
     private(set) var values: [NodeID: Tensor] = [:]
     private(set) var lastRun: (batch: Batch, parameters: ParameterValues, interventions: [Intervention])?
@@ -86,7 +87,7 @@ package final class Executor {
             if step.raw != nil { memory.outputs[index].copy(from: raw) }
             if step.isIntervened {
                 for (place, intervention) in interventions.enumerated() where intervention.node == step.node {
-                    changes[place] += intervention.apply(to: memory.outputs[index])
+                    changes[place] += intervention.apply(to: memory.outputs[index], dimensions[step.node])
                 }
             }
             values[step.node] = memory.outputs[index]

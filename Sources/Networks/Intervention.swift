@@ -2,8 +2,7 @@ import Tensors
 
 /// A change to the output of one node in one run: the neurons, the positions, and the replacement.
 ///
-/// The neurons of an output are its last dimension; if it has four dimensions (images, attention patterns), its second:
-/// channels, heads. An intervention is a value that is passed to a run and leaves nothing behind.
+/// Which dimension of the output its neurons are, ``NeuronDimensions`` says. An intervention is a value that is passed to a run and leaves nothing behind.
 package struct Intervention: Sendable {
     package var node: NodeID
     /// nil for all.
@@ -79,11 +78,11 @@ extension Intervention {
     /// Writes the replacement into the node's output.
     ///
     /// The change is summed in Double in the order of the elements.
-    func apply(to output: MutableTensor) -> InterventionChange {
-        let ranges = places(in: output.shape)
+    func apply(to output: MutableTensor, _ dimension: NeuronDimension) -> InterventionChange {
+        let ranges = places(in: output.shape, dimension)
         var change = InterventionChange()
         output.withMutableElements { target in
-            replacing(in: output.shape, ranges) { place, new in
+            replacing(in: output.shape, dimension, ranges) { place, new in
                 change.add(target[place], new)
                 target[place] = new
             }
@@ -92,22 +91,22 @@ extension Intervention {
     }
 
     /// What it would change in an output.
-    package func change(of output: Tensor) -> InterventionChange {
+    package func change(of output: Tensor, _ dimension: NeuronDimension) -> InterventionChange {
         var change = InterventionChange()
         output.withElements { elements in
-            replacing(in: output.shape, places(in: output.shape)) { place, new in change.add(elements[place], new) }
+            replacing(in: output.shape, dimension, places(in: output.shape, dimension)) { place, new in change.add(elements[place], new) }
         }
         return change
     }
 
     /// Calls `write` with each place of an output that is replaced, and its new value.
     @inline(__always)
-    private func replacing(in shape: [Int], _ ranges: [Range<Int>], _ write: (Int, Float) -> Void) {
+    private func replacing(in shape: [Int], _ dimension: NeuronDimension, _ ranges: [Range<Int>], _ write: (Int, Float) -> Void) {
         switch replacement {
         case .zero:
             for range in ranges { for place in range { write(place, 0) } }
         case .constants(let constants):
-            let places = NeuronPlaces(shape)
+            let places = NeuronPlaces(shape, dimension)
             precondition(constants.count == places.neurons, "\(constants.count) constants for \(places.neurons) neurons")
             for range in ranges { for place in range { write(place, constants[place / places.inner % places.neurons]) } }
         case .values(let tensor):
@@ -119,8 +118,8 @@ extension Intervention {
     }
 
     /// The elements of an output of `shape` that are replaced, as runs of consecutive ones.
-    package func places(in shape: [Int]) -> [Range<Int>] {
-        let places = NeuronPlaces(shape)
+    package func places(in shape: [Int], _ dimension: NeuronDimension) -> [Range<Int>] {
+        let places = NeuronPlaces(shape, dimension)
         precondition(neurons?.allSatisfy { $0 >= 0 && $0 < places.neurons } ?? true, "a neuron outside \(shape)")
         if neurons == nil, positions == nil { return [0..<places.outer * places.neurons * places.inner] }
         // The rows of the positions in each sample, or the attending rows in each head of a pattern.
@@ -151,21 +150,5 @@ extension Intervention {
             }
         }
         return ranges
-    }
-}
-
-/// The layout of an output's elements around its neurons: [outer, neurons, inner].
-package struct NeuronPlaces: Sendable {
-    /// The product of the dimensions before the neurons.
-    package let outer: Int
-    package let neurons: Int
-    /// The product of the dimensions after the neurons.
-    package let inner: Int
-
-    package init(_ shape: [Int]) {
-        let axis = shape.count == 4 ? 1 : max(shape.count - 1, 0)
-        outer = shape.prefix(axis).reduce(1, *)
-        neurons = shape.isEmpty ? 1 : shape[axis]
-        inner = shape.dropFirst(axis + 1).reduce(1, *)
     }
 }

@@ -18,10 +18,12 @@ extension Network {
         let batch = exampleBatch
         let shapes = try shapes(for: batch)
         let lacking = nodesWithoutSamples(batch, shapes)
+        let dimensions = NeuronDimensions(self)
         return nodes.indices.compactMap { place in
             if lacking.contains(NodeID(place)) { return nil }
             return SiteDescription(
-                site: nodes[place].site, operation: nodes[place].operation.name, neurons: NeuronPlaces(shapes[place]).neurons)
+                site: nodes[place].site, operation: nodes[place].operation.name,
+                neurons: dimensions.places(of: NodeID(place), in: shapes[place]).neurons)
         }
     }
 

@@ -125,6 +125,7 @@ package struct ActivationSimilarity {
         let sums = Dictionary(uniqueKeysWithValues: order.map { ($0, CorrelationSums(width: widths[$0] ?? 0)) })
         let request = RunRequest(recorded: nodes)
         let team = Team(size: threads)
+        let dimensions = NeuronDimensions(batches.network)
         var done = 0
         // A run's outputs are copied, so that the sums are added in the order of the batches.
         try BatchLoop(count: batches.ranges.count, threads: threads, wave: threads).run(
@@ -138,7 +139,7 @@ package struct ActivationSimilarity {
             },
             consume: { place, outputs in
                 for (node, output) in zip(order, outputs) {
-                    let shape = NeuronPlaces(output.shape)
+                    let shape = dimensions.places(of: node, in: output.shape)
                     output.withElements { sums[node]?.add($0, outer: shape.outer, inner: shape.inner, team: team) }
                 }
                 done += 1

@@ -91,7 +91,7 @@ struct RestrictionTests {
 
     /// Some neurons of a tensor, in a tensor of their own.
     private func selecting(_ neurons: [Int], of tensor: Tensor) -> Tensor {
-        let places = NeuronPlaces(tensor.shape)
+        let places = NeuronPlaces(tensor.shape, .usual)
         var shape = tensor.shape
         shape[shape.count == 4 ? 1 : shape.count - 1] = neurons.count
         var elements: [Float] = []

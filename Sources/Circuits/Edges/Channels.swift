@@ -13,8 +13,8 @@ enum Channels {
 
     /// Copies channels `from` of each of `copies` repetitions of `source` to the channels of `target` from `start` on.
     static func copy(_ from: [Int], of source: Tensor, to target: MutableTensor, at start: Int = 0, copies: Int = 1) {
-        let whole = NeuronPlaces(source.shape)
-        let part = NeuronPlaces(target.shape)
+        let whole = NeuronPlaces(source.shape, .usual)
+        let part = NeuronPlaces(target.shape, .usual)
         precondition(part.outer == whole.outer * copies && part.inner == whole.inner, "\(copies) times \(source.shape) to \(target.shape)")
         guard let first = from.first else { return }
         let isRun = zip(from, from.dropFirst()).allSatisfy { $1 == $0 + 1 }
@@ -38,8 +38,8 @@ enum Channels {
 
     /// Copies all channels of `source` to the channels `to` of `target`.
     static func spread(_ source: Tensor, to channels: [Int], of target: MutableTensor) {
-        let part = NeuronPlaces(source.shape)
-        let whole = NeuronPlaces(target.shape)
+        let part = NeuronPlaces(source.shape, .usual)
+        let whole = NeuronPlaces(target.shape, .usual)
         precondition(
             part.outer == whole.outer && part.inner == whole.inner && part.neurons == channels.count, "\(source.shape) to \(target.shape)")
         source.withElements { source in

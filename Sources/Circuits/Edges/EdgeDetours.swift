@@ -49,6 +49,6 @@ struct EdgeDetours {
                 channels[target.node, default: []] += target.channels[slice.channels]
             }
         }
-        return channels.allSatisfy { node, channels in channels.sorted() == Array(0..<NeuronPlaces(shapes[node.index]).neurons) }
+        return channels.allSatisfy { node, channels in channels.sorted() == Array(0..<NeuronPlaces(shapes[node.index], .usual).neurons) }
     }
 }

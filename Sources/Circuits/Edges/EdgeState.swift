@@ -138,7 +138,7 @@ struct EdgeState: Sendable {
     }
 
     /// The channels of a node's output.
-    private func width(_ node: NodeID) -> Int { recording.targets[node].map { NeuronPlaces($0.shape).neurons } ?? 0 }
+    private func width(_ node: NodeID) -> Int { recording.targets[node].map { NeuronPlaces($0.shape, .usual).neurons } ?? 0 }
 
     /// Takes over the sources of a unit: at all positions, or where `output` has them alone at the last ones.
     private mutating func write(_ unit: EdgeUnit, _ output: Tensor, stage: Int, team: Team) {

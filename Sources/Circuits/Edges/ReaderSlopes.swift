@@ -185,7 +185,7 @@ struct ReaderSlopes {
         for (slice, gradient) in slices {
             let target = row.unit.targets[slice.target]
             var part = !isAtEnd && gradient.hasFewerPositions(than: shape) ? gradient.spreadToLastPositions(length: shape[1]) : gradient
-            if slice.channels.count < NeuronPlaces(part.shape).neurons {
+            if slice.channels.count < NeuronPlaces(part.shape, .usual).neurons {
                 let chosen = MutableTensor(
                     uninitialized: Channels.shape(part.shape, channels: slice.channels.count, samples: part.shape[0]))
                 Channels.copy(Array(target.channels[slice.channels]), of: part, to: chosen)

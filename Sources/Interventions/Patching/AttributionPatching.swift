@@ -8,12 +8,14 @@ struct AttributionPatching {
     private let patching: ActivationPatching
     private let parts: [PatchedPart]
     private let reading: BehaviourReading
+    private let dimensions: NeuronDimensions
     private let team: Team
 
     init(_ patching: ActivationPatching, _ parts: [PatchedPart], network: Network, team: Team) {
         self.patching = patching
         self.parts = parts
         reading = BehaviourReading(network)
+        dimensions = NeuronDimensions(network)
         self.team = team
     }
 
@@ -56,7 +58,7 @@ struct AttributionPatching {
     private func places(_ patch: Patch, in shape: [Int]) -> [Range<Int>] {
         let part = parts[patch.part]
         return Intervention(node: part.node, neurons: part.neurons, positions: patch.position.map { [$0] }, replacement: .zero)
-            .places(in: shape)
+            .places(in: shape, dimensions[part.node])
     }
 
     /// (a' - a) . dm/da over what the patch replaces; what does not change adds nothing, infinite or not.

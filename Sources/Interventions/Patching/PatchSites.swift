@@ -72,6 +72,8 @@ package struct PatchSites: Sendable {
     package init(_ network: Network) throws(Problem) {
         let shapes = try network.shapes(for: network.exampleBatch)
         let layouts = HeadLayout.layouts(of: network)
+        let dimensions = NeuronDimensions(network)
+        self.dimensions = dimensions
         // A model of images may be a transformer over its patches.
         isSequential = if case .tokens = network.input { true } else { network.anatomy.blocks.contains { $0.attention != nil } }
         let isSequential = isSequential
@@ -80,7 +82,7 @@ package struct PatchSites: Sendable {
             let node = NodeID(index)
             guard node != network.output, !(network.answerSteps?.nodes.contains(node) ?? false) else { return nil }
             return Entry(
-                node: node, site: network.nodes[index].site, neurons: NeuronPlaces(shapes[index]).neurons, heads: layouts[node],
+                node: node, site: network.nodes[index].site, neurons: dimensions.places(of: node, in: shapes[index]).neurons, heads: layouts[node],
                 hasPositions: isSequential && (shapes[index].count == 3 || layouts[node] != nil))
         }
         let layers = network.anatomy.layers.filter { $0.node != network.output }
@@ -98,6 +100,8 @@ package struct PatchSites: Sendable {
         sentenceProblem = network.anatomy.sentenceProblem
     }
 
+    /// Which dimension of each site's output its neurons are.
+    let dimensions: NeuronDimensions
     private let blocks: [Block]
     /// What a graph has that looks like the parts of blocks and is none.
     private let gap: String?

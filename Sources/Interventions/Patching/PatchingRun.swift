@@ -88,6 +88,7 @@ final class PatchWorker {
     private let reading: BehaviourReading
     private let metrics: [BehaviourMetric]
     private let base: Set<NodeID>
+    private let dimensions: NeuronDimensions
     private let team: Team
     private let arena = Arena()
     /// The executors for a shape, by node and position.
@@ -103,6 +104,7 @@ final class PatchWorker {
     init(_ network: Network, metrics: [BehaviourMetric], base: Set<NodeID>, team: Team) {
         self.network = network
         reading = BehaviourReading(network)
+        dimensions = NeuronDimensions(network)
         self.metrics = metrics
         self.base = base
         self.team = team
@@ -136,7 +138,7 @@ final class PatchWorker {
         let intervention = Intervention(
             node: part.node, neurons: part.neurons, positions: patch.position.map { [$0] }, replacement: .values(source))
         // Where both runs have the same, the patched run is the run itself.
-        let change = intervention.change(of: own)
+        let change = intervention.change(of: own, dimensions[part.node])
         if change.changed == 0 { return PatchedBatch(row: patch.row, values: runs.sums(metrics, logits), change: change) }
         let patched = try executor(part.node, at: patch.position, batch.shape).run(batch, interventions: [intervention], base: run)
         guard let values = patched[reading.node] else { preconditionFailure("no output") }

@@ -9,6 +9,8 @@ package struct RecordedSite: Sendable {
     package let hasPositions: Bool
     /// The layer whose out-neurons they are, of clusters.
     package let layer: String?
+    /// Which dimension of the output its neurons are.
+    let dimension: NeuronDimension
 
     package var name: String { part.name }
     package var node: NodeID { part.node }
@@ -57,7 +59,7 @@ extension PatchSites {
     /// A part of the network as a recorded site.
     func recorded(_ part: PatchedPart, of layer: String? = nil, in network: Network) -> RecordedSite {
         let entry = entries.first { $0.node == part.node }
-        return RecordedSite(part: part, hasPositions: entry?.hasPositions ?? outputHasPositions(network), layer: layer)
+        return RecordedSite(part: part, hasPositions: entry?.hasPositions ?? outputHasPositions(network), layer: layer, dimension: dimensions[part.node])
     }
 
     private func outputHasPositions(_ network: Network) -> Bool {
@@ -72,6 +74,13 @@ struct SiteLayout: Sendable {
     let shape: [Int]
     /// nil for all.
     let neurons: [Int]?
+    let dimension: NeuronDimension
+
+    init(_ shape: [Int], _ site: RecordedSite) {
+        self.shape = shape
+        neurons = site.part.neurons
+        dimension = site.dimension
+    }
 
     /// The shape of what is kept of a whole sample. One neuron has no dimension of its own.
     var sampleShape: [Int] { shape.count == 1 ? [] : kept(Array(shape.dropFirst()), axis: axis - 1) }
@@ -85,7 +94,7 @@ struct SiteLayout: Sendable {
     /// The number of positions.
     var positions: Int { shape.count == 4 ? shape[2] : shape[1] }
 
-    private var axis: Int { shape.count == 4 ? 1 : shape.count - 1 }
+    private var axis: Int { NeuronPlaces.axis(shape.count, dimension) }
 
     private func kept(_ shape: [Int], axis: Int) -> [Int] {
         guard let neurons else { return shape }
@@ -98,7 +107,7 @@ struct SiteLayout: Sendable {
     /// Appends what is kept of a sample, at one position or at all.
     func append(_ values: UnsafeBufferPointer<Float>, sample: Int, position: Int?, to target: inout [Float]) {
         func append(_ start: Int, _ count: Int) { target.append(contentsOf: UnsafeBufferPointer(rebasing: values[start..<start + count])) }
-        if shape.count == 4 {
+        if axis < shape.count - 1 {
             let (channels, rows, columns) = (shape[1], shape[2], shape[3])
             for channel in neurons ?? Array(0..<channels) {
                 let start = (sample * channels + channel) * rows * columns

@@ -95,7 +95,7 @@ package struct Recording: Sendable {
         private static func commonLength(_ sites: [RecordedSite], _ batches: SampleBatches, isChosen: Bool) throws -> Int? {
             guard isChosen else { return nil }
             let shapes = try batches.network.shapes(for: batches.shape(samples: 1, like: 0))
-            let lengths = sites.map { SiteLayout(shape: shapes[$0.node.index], neurons: nil).positions }
+            let lengths = sites.map { SiteLayout(shapes[$0.node.index], $0).positions }
             if let place = lengths.firstIndex(where: { $0 != lengths[0] }) {
                 throw Problem(
                     "sites '\(sites[0].name)' and '\(sites[place].name)' differ in their positions", expected: "sites of one length",
@@ -126,7 +126,7 @@ package struct Recording: Sendable {
                     throw Problem(
                         "site '\(site.name)' has no output for each sample", found: output.map(String.init).joined(separator: "x"))
                 }
-                let layout = SiteLayout(shape: output, neurons: site.part.neurons)
+                let layout = SiteLayout(output, site)
                 let inner = usesRows(site) ? layout.positionShape : layout.sampleShape
                 if let found, found != inner {
                     throw Problem(
@@ -256,7 +256,7 @@ extension Recording.Part {
 
     /// What is kept of a batch's output, sample by sample.
     func kept(_ output: Tensor, _ site: RecordedSite, samples: Int, places: [[Int]]?) -> [Float] {
-        let layout = SiteLayout(shape: output.shape, neurons: site.part.neurons)
+        let layout = SiteLayout(output.shape, site)
         return output.withElements { values in
             if places == nil, layout.neurons == nil { return Array(values) }
             var kept: [Float] = []
