@@ -18,7 +18,7 @@ package struct LoadedModel: Sendable {
     }
 
     /// Whether the network is the graph of operators that the file holds.
-    private let isGraph: Bool
+    package let isGraph: Bool
 
     /// - Parameters:
     ///   - catalog: the checkpoint's, if it was made before.

@@ -82,7 +82,8 @@ package struct PatchSites: Sendable {
             let node = NodeID(index)
             guard node != network.output, !(network.answerSteps?.nodes.contains(node) ?? false) else { return nil }
             return Entry(
-                node: node, site: network.nodes[index].site, neurons: dimensions.places(of: node, in: shapes[index]).neurons, heads: layouts[node],
+                node: node, site: network.nodes[index].site, neurons: dimensions.places(of: node, in: shapes[index]).neurons,
+                heads: layouts[node],
                 hasPositions: isSequential && (shapes[index].count == 3 || layouts[node] != nil))
         }
         let layers = network.anatomy.layers.filter { $0.node != network.output }

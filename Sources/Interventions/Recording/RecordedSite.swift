@@ -59,7 +59,8 @@ extension PatchSites {
     /// A part of the network as a recorded site.
     func recorded(_ part: PatchedPart, of layer: String? = nil, in network: Network) -> RecordedSite {
         let entry = entries.first { $0.node == part.node }
-        return RecordedSite(part: part, hasPositions: entry?.hasPositions ?? outputHasPositions(network), layer: layer, dimension: dimensions[part.node])
+        return RecordedSite(
+            part: part, hasPositions: entry?.hasPositions ?? outputHasPositions(network), layer: layer, dimension: dimensions[part.node])
     }
 
     private func outputHasPositions(_ network: Network) -> Bool {

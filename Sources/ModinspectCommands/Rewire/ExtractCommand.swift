@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Interventions
 import Networks
+import Text
 
 struct ExtractCommand: FileCommand {
     static let configuration = CommandConfiguration(
@@ -51,13 +52,26 @@ struct ExtractCommand: FileCommand {
                 model.checkpoint, network: model.network,
                 layers: model.ablatedLayers(given.clusters(for: model.catalog), matching: layers.patterns), cluster: cluster)
             var draft = extraction.rewiring.draft
-            if let configuration = model.checkpoint.configuration, model.architecture == nil {
+            let architecture = try wordsOfGraph(model) ?? model.architecture
+            if model.isGraph { draft.files[ONNXFile.graphName] = nil }
+            if let configuration = model.checkpoint.configuration, architecture == nil {
                 draft.files[model.checkpoint.configurationName] = try NarrowedConfiguration(configuration).narrowed(to: extraction.mlps)
             }
-            let record = ArchiveRecord(architecture: model.architecture, seed: nil, parent: output.parent(model.checkpoint, source))
+            let record = ArchiveRecord(architecture: architecture, seed: nil, parent: output.parent(model.checkpoint, source))
             // What would not run as what it came from is not written.
-            _ = try LoadedModel(draft.outline(path: output.output), architecture: model.architecture)
+            _ = try LoadedModel(draft.outline(path: output.output), architecture: architecture)
             try target.write(draft, record: record, output.diagnostics) { try model.words() }
+        }
+    }
+
+    /// The words of a network that is the graph in its file, whose shapes hold for the whole layers alone; nil for other networks.
+    private func wordsOfGraph(_ model: LoadedModel) throws -> Architecture? {
+        guard model.isGraph else { return nil }
+        do {
+            return try model.words()
+        } catch var problem as Problem {
+            (problem.path, problem.setting) = (nil, nil)
+            throw Problem("the graph in the file is one of whole layers, and has no words that smaller ones could have: \(problem.summary)")
         }
     }
 }

@@ -87,7 +87,7 @@ extension GraphConversion {
         if let site = a.site, a.shapes[0].count >= 2, let matrix = matrix(b, isOutIn: false) {
             if let (index, bias) = bias(after: node, matrix.output) {
                 let sum = model.nodes[index]
-                let layer = try add(name, Linear(layout: matrix.layout), [site], parameters: [matrix.parameter, bias])
+                let layer = try add(self.site(sum), Linear(layout: matrix.layout), [site], parameters: [matrix.parameter, bias])
                 done.insert(index)
                 values[sum.outputs[0]] = layer
                 return layer
@@ -118,7 +118,8 @@ extension GraphConversion {
         return product
     }
 
-    /// The operator that adds a stored bias to a product and is alone to read it.
+    /// The operator that adds a stored bias to a product and is alone to read it. What else reads the bias makes it no part of the layer,
+    /// unless both are in one module, which runs several times.
     private func bias(after node: ONNXModel.Node, _ width: Int) -> (Int, NetworkGraph.Parameter)? {
         guard let output = node.outputs.first, let reading = readers[output], reading.count == 1, model.outputs.first?.name != output else {
             return nil
@@ -129,7 +130,16 @@ extension GraphConversion {
         guard other != output, let value = values[other], let stored = value.parameter, stored.shape == [width], !stored.type.isWhole,
             let parameter = parameter(stored)
         else { return nil }
+        guard readers[other]?.count == 1 || Self.areOneModule(node, sum) else { return nil }
         return (reading[0], parameter)
+    }
+
+    /// Whether a product and a sum are one module's, by the names that PyTorch's exporters give: `/block/fc/MatMul` and `/block/fc/Add`, or
+    /// those of one step of a program.
+    private static func areOneModule(_ product: ONNXModel.Node, _ sum: ONNXModel.Node) -> Bool {
+        if let made = product.outputs.first, let added = sum.outputs.first, made == added + ".product" { return true }
+        guard let end = product.name.lastIndex(of: "/"), end > product.name.startIndex else { return false }
+        return sum.name.lastIndex(of: "/").map { sum.name[..<$0] } == product.name[..<end]
     }
 
     // MARK: Windows
