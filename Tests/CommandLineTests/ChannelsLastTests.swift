@@ -57,7 +57,7 @@ struct ChannelsLastTests {
         #expect(found.count == 2 && zip(found, wanted).allSatisfy { abs($0 - $1) < 1e-5 }, "\(found), not \(wanted)")
     }
 
-    @Test(arguments: files) func oneNeuronIsRecordedAtAllPlaces(file: String) throws {
+    @Test(arguments: whole) func oneNeuronIsRecordedAtAllPlaces(file: String) throws {
         try TemporaryFolder.with { folder in
             let info = try BuiltCommand.run("info", "--quiet", "--format", "json", path(file))
             let document = try JSONSerialization.jsonObject(with: info.output) as? [String: Any]

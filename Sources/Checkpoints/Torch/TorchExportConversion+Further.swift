@@ -82,14 +82,14 @@ extension TorchExportConversion {
             var order = Array(0..<(try rank(tensor(node, "self"))))
             guard order.count >= 2 else { throw Problem("has no matrices") }
             order.swapAt(order.count - 1, order.count - 2)
-            return add(name, "Transpose", [try value(node, "self")], [("perm", .integers(order))])
+            return add(name, "Transpose", [try factor(node, "self")], [("perm", .integers(order))])
         case "movedim":
             let tensor = try tensor(node, "self")
             var order = Array(0..<(try rank(tensor)))
             let (from, to) = (try axis(node, "source", of: tensor), try axis(node, "destination", of: tensor))
             let moved = order.remove(at: from)
             order.insert(moved, at: to)
-            return add(name, "Transpose", [try value(node, "self")], [("perm", .integers(order))])
+            return add(name, "Transpose", [try factor(node, "self")], [("perm", .integers(order))])
         case "repeat":
             let times = try integers(node, "repeats")
             let missing = times.count - (try rank(tensor(node, "self")))

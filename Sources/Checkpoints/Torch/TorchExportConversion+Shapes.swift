@@ -23,7 +23,7 @@ extension TorchExportConversion {
         case "permute":
             let rank = try rank(tensor(node, "self"))
             let order = try integers(node, "dims").map { $0 < 0 ? $0 + rank : $0 }
-            return add(name, "Transpose", [try value(node, "self")], [("perm", .integers(order))])
+            return add(name, "Transpose", [try factor(node, "self")], [("perm", .integers(order))])
         case "transpose", "t", "numpy_T":
             let tensor = try tensor(node, "self")
             var order = Array(0..<(try rank(tensor)))
@@ -32,7 +32,7 @@ extension TorchExportConversion {
             } else {
                 order.reverse()
             }
-            return add(name, "Transpose", [try value(node, "self")], [("perm", .integers(order))])
+            return add(name, "Transpose", [try factor(node, "self")], [("perm", .integers(order))])
         case "unsqueeze":
             let axis = try axis(node, "dim", of: tensor(node, "self"), extra: 1)
             return add(name, "Unsqueeze", [try value(node, "self"), writer.constant([axis])])

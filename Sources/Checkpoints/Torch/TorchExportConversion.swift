@@ -11,6 +11,8 @@ struct TorchExportConversion {
     var writer = ONNXGraphWriter()
     /// The values of the graph by the program's names of tensors and of whole numbers.
     var values: [String: String] = [:]
+    /// Those of them that are stored matrices.
+    private var matrices: Set<String> = []
 
     /// The graph of a program.
     ///
@@ -32,7 +34,9 @@ struct TorchExportConversion {
             }
             if declared.insert(tensor).inserted { try writer.declare(tensor: record, isFixed: program.fixed.contains(name)) }
             // Numbers of other precision are computed with in single precision.
-            values[name] = TorchType.isOtherFloat(writer.type(of: tensor)) ? writer.cast(tensor, to: .float) : tensor
+            let value = TorchType.isOtherFloat(writer.type(of: tensor)) ? writer.cast(tensor, to: .float) : tensor
+            values[name] = value
+            if record.shape.count == 2 { matrices.insert(value) }
         }
         for input in program.userInputs {
             guard let shape = program.shapes[input] else { throw Problem("has no shape", subject: "input '\(input)'") }
@@ -84,12 +88,10 @@ struct TorchExportConversion {
         return value
     }
 
-    /// The value of a tensor that a product reads as it is stored.
+    /// The value of a tensor that a product, or what turns it round, reads as it is stored.
     mutating func factor(_ node: Node, _ name: String) throws(Problem) -> String {
-        let tensor = try tensor(node, name)
-        let isMatrix = program.parameters[tensor] != nil && program.shapes[tensor]?.count == 2
         let value = try value(node, name)
-        return isMatrix ? writer.factor(value) : value
+        return matrices.contains(value) ? writer.factor(value) : value
     }
 
     /// The value of a tensor that may be left out; empty if it is.
@@ -339,7 +341,8 @@ struct TorchExportConversion {
         let epsilon = Float(real(node, "eps", 1e-5))
         guard !weight.isEmpty else {
             guard count == 1 else { throw Problem("is over several dimensions without a weight") }
-            return writer.normalized(x, epsilon: epsilon, output: writer.unused(name))
+            guard !bias.isEmpty else { return writer.normalized(x, epsilon: epsilon, output: writer.unused(name)) }
+            return add(name, "Add", [writer.normalized(x, epsilon: epsilon, output: writer.unused(name + ".normalized")), bias])
         }
         return add(
             name, "LayerNormalization", [x, weight] + (bias.isEmpty ? [] : [bias]),
