@@ -66,6 +66,15 @@ package struct AblatedLayer: Sendable {
         return isTransposed == (weights.outDimension == 1)
     }
 
+    /// The nodes whose outputs are the layer's out-neurons: several where the network applies one layer several times.
+    func places(in network: Network) -> [NodeID] {
+        guard !isRouter, case .produces(let own) = network.nodes[node.index].operation.neurons else { return [node] }
+        return network.readers(of: parameter).filter { reader in
+            guard case .produces(let weights) = network.nodes[reader.index].operation.neurons else { return false }
+            return weights.inDimension != nil && weights.outDimension == own.outDimension
+        }
+    }
+
     /// Clusters partition a layer: only neurons without any weight may be in none.
     private func checkIsolated() throws {
         guard clustering.outLabels.isolatedCount + clustering.inLabels.isolatedCount > 0 else { return }
