@@ -62,9 +62,26 @@ package struct AblatedLayer: Sendable {
     /// Whether an operation's outputs are the layer's rows, and not its columns: a table of embeddings that the logits share is read both
     /// ways, and its sides may be equal.
     private static func reads(_ layer: Layer, _ operation: any Networks.Operation) -> Bool {
-        let isTransposed = if case .transposed = layer.layout { true } else { false }
+        let isTransposed = isInFirst(layer)
         guard case .produces(let weights) = operation.neurons else { return true }
         return isTransposed == (weights.outDimension == 1)
+    }
+
+    /// The nodes whose outputs are the layer's out-neurons: several where the network applies one layer several times.
+    func places(in network: Network) -> [NodeID] {
+        guard !isRouter, case .produces(let own) = network.nodes[node.index].operation.neurons else { return [node] }
+        return network.readers(of: parameter).filter { reader in
+            guard case .produces(let weights) = network.nodes[reader.index].operation.neurons else { return false }
+            return weights.inDimension != nil && weights.outDimension == own.outDimension
+        }
+    }
+
+    /// Whether the in-neurons come before the out-neurons in the tensor.
+    private static func isInFirst(_ layer: Layer) -> Bool {
+        switch layer.layout {
+        case .transposed, .transposedConvolution: true
+        case .asStored, .convolution: false
+        }
     }
 
     /// Clusters partition a layer: only neurons without any weight may be in none.
@@ -99,8 +116,10 @@ package struct AblatedLayer: Sendable {
         case .asStored(let out, let input): (blocks, first, second, inner) = (1, out, input, 1)
         case .convolution(let out, let input, let kernel): (blocks, first, second, inner) = (1, out, input, kernel)
         case .transposed(let count, let input, let out): (blocks, first, second, inner) = (count, input, out, 1)
+        case .transposedConvolution(let filters):
+            (blocks, first, second, inner) = (filters.groups, filters.inputs, filters.outputs, filters.kernel)
         }
-        let isTransposed = if case .transposed = layer.layout { true } else { false }
+        let isTransposed = Self.isInFirst(layer)
         target.copy(from: weight)
         target.withMutableElements { elements in
             for block in 0..<blocks {

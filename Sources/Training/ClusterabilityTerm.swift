@@ -81,6 +81,10 @@ extension LabelledSquares {
         case .convolution(_, _, let kernel): self.init(rows: out, places: input.flatMap { Array(repeating: $0, count: kernel) })
         case .transposed(let blocks, _, _):
             self.init(rows: (0..<blocks).flatMap { _ in input }, places: out, blocks: blocks)
+        case .transposedConvolution(let filters):
+            self.init(
+                rows: (0..<filters.groups).flatMap { _ in input }, places: out.flatMap { Array(repeating: $0, count: filters.kernel) },
+                blocks: filters.groups)
         }
     }
 }

@@ -34,15 +34,10 @@ struct GradientProducts {
             add(.init(gradient, stride: columns), .init(gradient, .transposed, stride: columns), inner: columns, to: out, team: team)
             add(.init(gradient, .transposed, stride: columns), .init(gradient, stride: columns), inner: rows, to: input, team: team)
         case .convolution(let rows, let columns, let kernel):
-            let width = columns * kernel
-            add(.init(gradient, stride: width), .init(gradient, .transposed, stride: width), inner: width, to: out, team: team)
-            for row in 0..<rows {
-                // One out-neuron's part, [in, kernel].
-                let offset = row * width
-                add(
-                    .init(gradient, offset: offset, stride: kernel), .init(gradient, .transposed, offset: offset, stride: kernel),
-                    inner: kernel, to: input, team: team)
-            }
+            addKernels(gradient, rows: rows, columns: columns, kernel: kernel, team: team)
+        case .transposedConvolution(let filters):
+            let turned = gradient.withElements { Tensor(shape: gradient.shape, filters.outputsFirst($0)) }
+            addKernels(turned, rows: layout.rows, columns: filters.inputs, kernel: filters.kernel, team: team)
         case .transposed(let blocks, let inputs, let outputs):
             for first in 0..<blocks {
                 let offset = first * inputs * outputs
@@ -56,6 +51,19 @@ struct GradientProducts {
                         into: .init(out, offset: first * outputs * layout.rows + second * outputs), .add, team: team)
                 }
             }
+        }
+    }
+
+    /// Adds the products of a gradient [out, in, kernel].
+    private func addKernels(_ gradient: Tensor, rows: Int, columns: Int, kernel: Int, team: Team) {
+        let width = columns * kernel
+        add(.init(gradient, stride: width), .init(gradient, .transposed, stride: width), inner: width, to: out, team: team)
+        for row in 0..<rows {
+            // One out-neuron's part, [in, kernel].
+            let offset = row * width
+            add(
+                .init(gradient, offset: offset, stride: kernel), .init(gradient, .transposed, offset: offset, stride: kernel),
+                inner: kernel, to: input, team: team)
         }
     }
 

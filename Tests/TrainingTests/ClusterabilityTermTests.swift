@@ -18,6 +18,12 @@ struct ClusterabilityTermTests {
                 case .convolution(_, let columns, let kernel): (place / kernel / columns, place / kernel % columns)
                 case .transposed(_, let inputs, let outputs):
                     (place / (inputs * outputs) * outputs + place % outputs, place % (inputs * outputs) / outputs)
+                case .transposedConvolution(let filters):
+                    (
+                        place / (filters.inputs * filters.outputs * filters.kernel) * filters.outputs
+                            + place / filters.kernel % filters.outputs,
+                        place / (filters.outputs * filters.kernel) % filters.inputs
+                    )
                 }
             total += element * element
             if out[row] >= 0, out[row] == input[column] { inside += element * element }
@@ -28,9 +34,15 @@ struct ClusterabilityTermTests {
     @Test(arguments: [
         MatrixLayout.asStored(out: 21, in: 35), .transposed(blocks: 3, in: 19, out: 7), .convolution(out: 6, in: 5, kernel: 9),
         .transposed(blocks: 1, in: 40, out: 33), .asStored(out: 3, in: 1200),
+        .transposedConvolution(TransposedFilters(1, shape: [7, 5, 2, 3])), .transposedConvolution(TransposedFilters(3, shape: [12, 5, 4])),
     ]) func the_gradient_is_that_of_differences(layout: MatrixLayout) throws {
         var generator = SeededGenerator(seed: 4)
-        let kernel = if case .convolution(_, _, let kernel) = layout { kernel } else { 1 }
+        let kernel =
+            switch layout {
+            case .convolution(_, _, let kernel): kernel
+            case .transposedConvolution(let filters): filters.kernel
+            case .asStored, .transposed: 1
+            }
         let count = layout.rows * layout.columns * kernel
         let values = (0..<count).map { _ in Float(generator.normal()) }
         let weights = Tensor(shape: [count], values)

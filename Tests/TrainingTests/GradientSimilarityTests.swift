@@ -133,9 +133,15 @@ struct GradientSimilarityTests {
 
     @Test(arguments: [
         MatrixLayout.asStored(out: 7, in: 11), .transposed(blocks: 3, in: 5, out: 4), .convolution(out: 6, in: 5, kernel: 9),
-        .transposed(blocks: 1, in: 8, out: 9),
+        .transposed(blocks: 1, in: 8, out: 9), .transposedConvolution(TransposedFilters(1, shape: [5, 4, 2, 3])),
+        .transposedConvolution(TransposedFilters(2, shape: [6, 4, 3])),
     ]) func products_are_those_of_the_definition(layout: MatrixLayout) throws {
-        let kernel = if case .convolution(_, _, let kernel) = layout { kernel } else { 1 }
+        let kernel =
+            switch layout {
+            case .convolution(_, _, let kernel): kernel
+            case .transposedConvolution(let filters): filters.kernel
+            case .asStored, .transposed: 1
+            }
         let count = layout.rows * layout.columns * kernel
         let products = GradientProducts(layout)
         var sums = (
@@ -153,6 +159,11 @@ struct GradientSimilarityTests {
                 case .convolution(_, let columns, let kernel): Double(values[(row * columns + column) * kernel + place])
                 case .transposed(_, let inputs, let outputs):
                     Double(values[(row / outputs * inputs + column) * outputs + row % outputs])
+                case .transposedConvolution(let filters):
+                    Double(
+                        values[
+                            ((row / filters.outputs * filters.inputs + column) * filters.outputs + row % filters.outputs) * filters.kernel
+                                + place])
                 }
             }
             for place in 0..<kernel {

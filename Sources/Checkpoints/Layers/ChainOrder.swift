@@ -5,6 +5,7 @@ enum ChainOrder {
 
     /// Whether the layer `next` can read the output of `layer`: the sizes agree, or the output of a convolution is flattened for a linear layer.
     static func reads(_ next: MatrixLayout, from layer: MatrixLayout) -> Bool {
+        let (next, layer) = (next.outputsFirst, layer.outputsFirst)
         if layer.rows == next.columns { return true }
         switch (layer, next) {
         case (.convolution(let out, _, _), .convolution(let nextOut, let input, _)):

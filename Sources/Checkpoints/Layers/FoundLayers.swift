@@ -39,12 +39,7 @@ struct FoundLayers {
     }
 
     private mutating func add(_ tensor: TensorRecord, _ name: TensorName, _ parts: TensorParts, _ families: ModelFamilies) {
-        var tensor = tensor
-        var shape = tensor.shape
-        if rules.isTransposedConvolution(name, shape: shape) {
-            tensor = tensor.sliced(tensor.name, [], order: [1, 0] + Array(2..<shape.count))
-            shape = tensor.shape
-        }
+        let shape = tensor.shape
         let layout = rules.layout(of: name, shape: shape)
         guard layout.rows <= OrientationRules.largestSide, layout.columns <= OrientationRules.largestSide else {
             reasons[tensor.name] = .tooLarge
@@ -157,6 +152,8 @@ struct FoundLayers {
         for layer in layers where !layer.isPart && reasons[layer.tensorName] == nil {
             let shape = layer.tensor.shape
             if shape.count > 2, shape[0] > 1, shape[1] == 1, layer.name != first, case .convolution = layer.layout {
+                reasons[layer.name] = .depthwise
+            } else if case .transposedConvolution(let filters) = layer.layout, filters.groups > 1, filters.inputs == 1 {
                 reasons[layer.name] = .depthwise
             } else if layer.outNeurons == 1 || layer.inNeurons == 1 {
                 reasons[layer.name] = .oneNeuron

@@ -8,7 +8,7 @@ extension Layer {
         precondition(values.count == tensor.elementCount, "\(values.shape) for \(tensor.shape)")
         let reader = LayerReader(layout: layout, rows: 0..<outNeurons)
         return values.withElements { source in
-            if case .convolution = layout {
+            if !isOfSingleElements {
                 return .double(
                     Matrix(rows: outNeurons, columns: inNeurons) { target in
                         reader.read(into: target) { part, range in

@@ -41,20 +41,36 @@ package struct Layer: Sendable {
 
     /// The lengths of a convolution's kernel, [height, width] as a rule; empty for any other layer.
     package var kernelShape: [Int] {
-        if case .convolution = layout { Array(tensor.shape.dropFirst(2)) } else { [] }
+        switch layout {
+        case .convolution, .transposedConvolution: Array(tensor.shape.dropFirst(2))
+        case .asStored, .transposed: []
+        }
     }
 
     /// The layer with every element of a convolution's kernels as a separate weight, [out, in * kernel]; any other layer unchanged.
     package var unfolded: Layer {
-        guard case .convolution(let out, let input, let kernel) = layout else { return self }
-        return Layer(tensor: tensor, of: tensorName, slices: slices, layout: .asStored(out: out, in: input * kernel), place: place)
+        let unfolded: MatrixLayout
+        switch layout {
+        case .convolution(let out, let input, let kernel): unfolded = .asStored(out: out, in: input * kernel)
+        case .transposedConvolution(var filters):
+            filters.isUnfolded = true
+            unfolded = .transposedConvolution(filters)
+        case .asStored, .transposed: return self
+        }
+        return Layer(tensor: tensor, of: tensorName, slices: slices, layout: unfolded, place: place)
+    }
+
+    /// Whether every weight is an element of the tensor, not what a kernel's elements make together.
+    var isOfSingleElements: Bool {
+        switch layout {
+        case .convolution: false
+        case .transposedConvolution(let filters): filters.isUnfolded
+        case .asStored, .transposed: true
+        }
     }
 
     /// Whether the matrix is read in single precision because that holds every weight.
-    package var isSinglePrecision: Bool {
-        if case .convolution = layout { return false }
-        return tensor.dtype.fitsFloat
-    }
+    package var isSinglePrecision: Bool { isOfSingleElements && tensor.dtype.fitsFloat }
 
     /// Pages of the file are released whenever so many weights were read: the matrix and its file are not in memory at once.
     private static let weightsBeforeRelease = 1 << 22

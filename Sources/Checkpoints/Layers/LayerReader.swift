@@ -25,6 +25,7 @@ struct LayerReader {
             }
         case .transposed(_, let inputs, let outputs):
             transpose(into: target, inputs: inputs, outputs: outputs, fill: fill)
+        case .transposedConvolution(let filters): read(filters, into: target, fill: fill)
         case .convolution(_, let columns, let kernel):
             let first = rows.lowerBound * columns
             let step = max(1, Self.pieceSize / kernel)
@@ -34,6 +35,39 @@ struct LayerReader {
                     fill(part, (first + piece.lowerBound) * kernel..<(first + piece.upperBound) * kernel)
                     for (place, weight) in piece.enumerated() {
                         target[weight] = norm(UnsafeMutableBufferPointer(rebasing: part[place * kernel..<(place + 1) * kernel]))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the kernels of one in-neuron after the other, as far as they are those of wanted rows.
+    private func read<Scalar: BinaryFloatingPoint & BitwiseCopyable>(
+        _ filters: TransposedFilters, into target: UnsafeMutableBufferPointer<Scalar>,
+        fill: (UnsafeMutableBufferPointer<Scalar>, Range<Int>) -> Void
+    ) {
+        let (inputs, outputs, kernel) = (filters.inputs, filters.outputs, filters.kernel)
+        let columns = filters.isUnfolded ? inputs * kernel : inputs
+        let step = max(1, Self.pieceSize / kernel)
+        withBuffer(of: min(outputs, step) * kernel) { (buffer: UnsafeMutableBufferPointer<Scalar>) in
+            for group in 0..<filters.groups {
+                // The wanted rows of the group.
+                let wanted = rows.clamped(to: group * outputs..<(group + 1) * outputs)
+                for input in 0..<inputs where !wanted.isEmpty {
+                    let start = (group * inputs + input) * outputs - group * outputs
+                    inPieces(of: wanted.count, step: step) { piece in
+                        let part = UnsafeMutableBufferPointer(rebasing: buffer[..<(piece.count * kernel)])
+                        let first = start + wanted.lowerBound + piece.lowerBound
+                        fill(part, first * kernel..<(first + piece.count) * kernel)
+                        for place in 0..<piece.count {
+                            let elements = UnsafeMutableBufferPointer(rebasing: part[place * kernel..<(place + 1) * kernel])
+                            let row = (wanted.lowerBound + piece.lowerBound + place - rows.lowerBound) * columns
+                            if filters.isUnfolded {
+                                for (offset, element) in elements.enumerated() { target[row + input * kernel + offset] = element }
+                            } else {
+                                target[row + input] = norm(elements)
+                            }
+                        }
                     }
                 }
             }

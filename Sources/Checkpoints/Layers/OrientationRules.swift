@@ -44,6 +44,9 @@ struct OrientationRules {
         if let layout = family.layout?(name, shape) { return layout }
         if let layout = autoencoderLayout(of: name, shape: shape) { return layout }
         guard shape.count == 2 else {
+            if let groups = transposedGroups(name, shape: shape) {
+                return .transposedConvolution(.init(groups, shape: shape))
+            }
             return .convolution(out: shape[0], in: shape[1], kernel: shape[2...].reduce(1, *))
         }
         return isTransposed(name, shape, readsTables)
@@ -53,10 +56,13 @@ struct OrientationRules {
     /// Whether the operation that reads a matrix is known, and with it the matrix's orientation.
     func isKnown(_ name: TensorName) -> Bool { index.shape(of: name.full).map { readings?[name.full]?.layout($0) != nil } ?? false }
 
-    /// Whether a convolution's bias shows that it is stored [in, out, ...], as transposed convolutions are.
-    func isTransposedConvolution(_ name: TensorName, shape: [Int]) -> Bool {
-        guard shape.count > 2, shape[0] != shape[1], let bias = index.biasShape(of: name), bias.count == 1 else { return false }
-        return bias[0] == shape[1]
+    /// The groups of a convolution whose bias shows that it is stored [in, out / groups, ...], as transposed convolutions are; nil for any other.
+    private func transposedGroups(_ name: TensorName, shape: [Int]) -> Int? {
+        guard shape.count > 2, let bias = index.biasShape(of: name), bias.count == 1, bias[0] != shape[0], shape[1] > 0,
+            bias[0] > 0, bias[0] % shape[1] == 0
+        else { return nil }
+        let groups = bias[0] / shape[1]
+        return shape[0] % groups == 0 ? groups : nil
     }
 
     /// The bias has one number for each out-neuron, which decides if the sides differ; otherwise the names do.

@@ -16,6 +16,8 @@ struct GraphReadings: Sendable {
         var isAdded = false
         /// Whether something else reads it.
         var hasOtherReader = false
+        /// The groups of a transposed convolution whose filters it is, [in, out / groups, ...]; nil if it is none's.
+        var transposedGroups: Int?
 
         /// Whether a matrix is a table of which nothing but rows that are added is read. One of a single row or column is a bias.
         func isAddedTable(_ shape: [Int]) -> Bool {
@@ -24,6 +26,9 @@ struct GraphReadings: Sendable {
 
         /// The matrix of the tensor: entries of tables are in-neurons, as the inputs of a product are. nil if neither reads it.
         func layout(_ shape: [Int]) -> MatrixLayout? {
+            if shape.count > 2, let groups = transposedGroups, groups > 0, shape[0] % groups == 0 {
+                return .transposedConvolution(.init(groups, shape: shape))
+            }
             guard shape.count == 2, let side = entries ?? inputs ?? (isAddedTable(shape) ? 0 : nil) else { return nil }
             return side == 0 ? .transposed(blocks: 1, in: shape[0], out: shape[1]) : .asStored(out: shape[0], in: shape[1])
         }
@@ -66,6 +71,8 @@ struct GraphReadings: Sendable {
         for entry in stored {
             guard var reading = search.readings[entry.value] else { continue }
             if ONNX.isTransposed(entry.tensor.shape, entry.use) {
+                // The checkpoint has the filters of one group as those of a convolution.
+                reading.transposedGroups = nil
                 reading.entries = reading.entries.map { 1 - $0 }
                 reading.inputs = reading.inputs.map { 1 - $0 }
             }
@@ -84,14 +91,19 @@ private struct ReadingSearch {
     private var fixed: Set<String> = [""]
     /// Those of them that are a single number.
     private var numbers: Set<String> = []
-    /// Those of them that are the lists [0, 0], with which a matrix keeps its shape.
+    /// Those of them that are lists of zeros, with which a tensor keeps its shape.
     private var sameShapes: Set<String> = []
+    /// Values that are the filters of a convolution, by the tensors that they are.
+    private var filters: [String: String] = [:]
+    /// Filters of convolutions that go one way or the other: the first counts.
+    private var convolved: Set<String> = []
 
     init(_ stored: [ONNX.StoredTensor]) {
         for entry in stored {
             fixed.insert(entry.value)
             if entry.tensor.shape.isEmpty { numbers.insert(entry.value) }
             if entry.tensor.shape.count == 2 { aliases[entry.value] = (entry.value, false) }
+            if entry.tensor.shape.count > 2 { filters[entry.value] = entry.value }
         }
     }
 
@@ -107,6 +119,8 @@ private struct ReadingSearch {
         // Some rows, or the rows of each sample.
         case "Slice", "Unsqueeze", "Expand": passOn(node, isTransposed: false)
         case "Gather": readGather(node)
+        case "Conv": readFilters(node, transposedGroups: nil)
+        case "ConvTranspose": readFilters(node, transposedGroups: node.integers["group"] ?? 1)
         // Entries of three tables that are added: words, positions and types.
         case "EmbedLayerNormalization": for place in 2..<5 { readTable(node, place, isChosenBySamples: place != 3) }
         case "Gemm":
@@ -128,13 +142,21 @@ private struct ReadingSearch {
     private mutating func addConstant(_ node: ONNXGraph.Node) {
         guard let output = node.outputs.first else { return }
         if node.integers["value_int"] != nil { numbers.insert(output) }
-        if node.lists["value_ints"] == [0, 0] { sameShapes.insert(output) }
+        if let list = node.lists["value_ints"], list.allSatisfy({ $0 == 0 }) { sameShapes.insert(output) }
         if let message = node.tensors["value"], let tensor = try? ONNXTensor(message), tensor.shape.isEmpty { numbers.insert(output) }
     }
 
     private mutating func passOn(_ node: ONNXGraph.Node, isTransposed: Bool) {
-        guard let alias = node.inputs.first.flatMap({ aliases[$0] }), let output = node.outputs.first else { return }
-        aliases[output] = (alias.source, alias.isTransposed != isTransposed)
+        guard let input = node.inputs.first, let output = node.outputs.first else { return }
+        if let alias = aliases[input] { aliases[output] = (alias.source, alias.isTransposed != isTransposed) }
+        if let source = filters[input], ["Identity", "Cast", "Reshape"].contains(node.operation) { filters[output] = source }
+    }
+
+    private mutating func readFilters(_ node: ONNXGraph.Node, transposedGroups: Int64?) {
+        guard node.inputs.count > 1, let source = filters[node.inputs[1]], convolved.insert(source).inserted, let transposedGroups else {
+            return
+        }
+        readings[source, default: .init()].transposedGroups = Int(exactly: transposedGroups)
     }
 
     private mutating func read(_ value: String, _ change: (inout GraphReadings.Reading, _ isTransposed: Bool) -> Void) {

@@ -33,6 +33,16 @@ package struct AblationRequest {
                 layer: router.layer.name, "the neurons of a router are experts, which are switched by what they add",
                 expected: "the reading \(ClusterAblation.Reading.activations.rawValue)", found: ablation.reading.rawValue)
         }
+        if ablation.reading == .activations {
+            for layer in ablated {
+                let places = layer.places(in: model.network)
+                guard places.count > 1 else { continue }
+                throw Problem(
+                    layer: layer.layer.name, "is read in several places, whose outputs are not the same neurons",
+                    expected: "a layer that is read once, or the reading \(ClusterAblation.Reading.weights.rawValue)",
+                    found: "sites " + places.map { "'\(model.network.nodes[$0.index].site)'" }.joined(separator: ", "))
+            }
+        }
         let batches = try model.batches(data, batchSize: batchSize)
         guard batches.dataset.targets.areKnown else {
             throw Problem(data.path, "has no answers to compare with", hint: .giveAnswers)

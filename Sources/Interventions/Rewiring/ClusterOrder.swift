@@ -22,10 +22,11 @@ package struct ClusterOrder: Sendable {
         func record(_ flow: NeuronFlow, _ order: [Int]) { for producer in flow.producers { orders[producer] = order } }
         for layer in layers {
             let flow: NeuronFlow
+            let subject = "layer '\(layer.layer.name)'"
             do throws(Problem) {
                 flow = try NeuronFlow(from: try Rewiring.node(of: layer, in: network), in: network)
             } catch {
-                throw error.within("layer '\(layer.layer.name)'")
+                throw error.subject == subject ? error : error.within(subject)
             }
             let order = Self.order(layer.clustering.outLabels)
             if let known = orders[layer.node] {

@@ -31,14 +31,16 @@ package struct NeuronFlow: Sendable {
 
     private let network: Network
     private var forms: [NodeID: Form] = [:]
+    private var readings: Set<Reading> = []
 
     /// The flow of the layer that `node` computes.
     ///
-    /// - Throws: ``Problem`` if the order or number of the neurons is fixed by something else.
+    /// - Throws: ``Problem`` if the order or number of the neurons is fixed by something else, or if what belongs to them is read elsewhere.
     package init(from node: NodeID, in network: Network) throws(Problem) {
         self.network = network
         count = try Self.produced(node, in: network).count
         try addProducer(node)
+        try checkThatNoOthersRead(in: network, followed: readings)
     }
 
     /// The layer whose out-neurons are the in-neurons of the layer that `node` computes; nil if they are the model's inputs or a sum of
@@ -76,8 +78,8 @@ package struct NeuronFlow: Sendable {
             throw Problem(site: node.site, "joins a layer of a different width", expected: "\(count) neurons", found: "\(neurons)")
         }
         producers.append(id)
-        axes.append(Axis(parameter: node.parameters[0], dimension: weights.outDimension, places: 1))
-        if node.parameters.count > 1 { axes.append(Axis(parameter: node.parameters[1], dimension: 0, places: 1)) }
+        add(Axis(parameter: node.parameters[0], dimension: weights.outDimension, places: 1), of: id)
+        if node.parameters.count > 1 { add(Axis(parameter: node.parameters[1], dimension: 0, places: 1), of: id) }
         try carry(id, weights.form == .images ? .image : .flat)
     }
 
@@ -106,11 +108,11 @@ package struct NeuronFlow: Sendable {
             return
         case .perChannel:
             carriers.append(id)
-            for parameter in node.parameters { try addAxis(parameter, 0, form, of: node.site) }
+            for parameter in node.parameters { try addAxis(parameter, 0, form, of: id) }
         case .mixes:
             guard form != .image else { throw refused("a norm of images fixes its place") }
             mixers.append(id)
-            for parameter in node.parameters { try addAxis(parameter, 0, form, of: node.site) }
+            for parameter in node.parameters { try addAxis(parameter, 0, form, of: id) }
         case .multiplies:
             carriers.append(id)
             for input in node.inputs where input != source && forms[input] == nil { try joinProducer(of: input, reader: node.site) }
@@ -120,7 +122,7 @@ package struct NeuronFlow: Sendable {
             case .rows: guard form != .image else { throw refused("a linear layer reads images without flattening") }
             case .images: guard form == .image, weights.groups == 1 else { throw refused("its channels are read in groups") }
             }
-            try addAxis(node.parameters[0], dimension, form, of: node.site)
+            try addAxis(node.parameters[0], dimension, form, of: id)
             return
         case .adds: throw refused("its neurons are added to the residual stream, which fixes their order")
         case .fixed: throw refused("its neurons are read in an order that cannot be changed")
@@ -140,12 +142,19 @@ package struct NeuronFlow: Sendable {
         }
     }
 
-    private mutating func addAxis(_ parameter: ParameterID, _ dimension: Int, _ form: Form, of site: String) throws(Problem) {
+    private mutating func addAxis(_ parameter: ParameterID, _ dimension: Int, _ form: Form, of node: NodeID) throws(Problem) {
         let length = network.parameters[parameter.index].shape[dimension]
         guard length % count == 0, form == .flattened || length == count else {
-            throw Problem(site: site, "does not read the neurons one by one", expected: "a multiple of \(count)", found: "\(length)")
+            throw Problem(
+                site: network.nodes[node.index].site, "does not read the neurons one by one", expected: "a multiple of \(count)",
+                found: "\(length)")
         }
-        axes.append(Axis(parameter: parameter, dimension: dimension, places: length / count))
+        add(Axis(parameter: parameter, dimension: dimension, places: length / count), of: node)
+    }
+
+    private mutating func add(_ axis: Axis, of node: NodeID) {
+        axes.append(axis)
+        readings.insert(Reading(node: node, parameter: axis.parameter))
     }
 }
 
