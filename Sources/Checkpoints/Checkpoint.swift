@@ -153,7 +153,8 @@ package struct Checkpoint: Sendable {
             let isOrdered = weights.keepsOrder || encoded.replaced.isEmpty
             tensors = isOrdered ? encoded.tensors : encoded.tensors.sorted { $0.name.precedesNaturally($1.name) }
             isDecoded = encoded.hasDecoded
-            assumptions = weights.assumptions + encoded.assumptions
+            let missing = MissingExperts.note(model.tensors, unreadable: model.unreadable)
+            assumptions = weights.assumptions + encoded.assumptions + [missing].compactMap { $0 }
             unreadable = model.unreadable.filter { !encoded.replaced.contains($0.name) } + encoded.unreadable(path: weightPath)
         }
         self.tensors = tensors
