@@ -54,13 +54,15 @@ struct CheckpointOptions: ParsableArguments {
     ///   without all of its files is an error.
     func open(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
         let checkpoint = try openQuietly(path, diagnostics, isDescribed: isDescribed)
+        diagnostics.noteAssumptions(checkpoint)
         if !isDescribed { diagnostics.noteUnreadable(checkpoint) }
         return checkpoint
     }
 
-    /// Opens a checkpoint as a model that runs. What cannot be read is an error if the model needs it, and otherwise counted in a note.
+    /// Opens a checkpoint as a model that runs. What is missing or cannot be read is an error if the model needs it, and otherwise said in a note.
     func load(_ path: String, _ diagnostics: Diagnostics, architecture: Architecture?) throws -> LoadedModel {
         let model = try LoadedModel(openQuietly(path, diagnostics), architecture: architecture)
+        diagnostics.noteAssumptions(model.checkpoint)
         diagnostics.noteUnreadable(model.checkpoint)
         return model
     }
@@ -76,7 +78,6 @@ struct CheckpointOptions: ParsableArguments {
         }
         if !isDescribed, let refusal = checkpoint.refusal ?? checkpoint.incompleteness { throw refusal }
         diagnostics.describe(checkpoint)
-        for assumption in checkpoint.assumptions { diagnostics.note("\(path): \(assumption)") }
         return checkpoint
     }
 
@@ -125,6 +126,11 @@ struct CheckpointOptions: ParsableArguments {
 }
 
 extension Diagnostics {
+    /// What is assumed of a checkpoint that its files do not say, or is missing in it.
+    func noteAssumptions(_ checkpoint: Checkpoint) {
+        for assumption in checkpoint.assumptions { note("\(checkpoint.path): \(assumption)") }
+    }
+
     /// Counts the tensors that cannot be read and are in no result. If there are no others, requesting one gives an error that
     /// says more.
     func noteUnreadable(_ checkpoint: Checkpoint) {
