@@ -43,7 +43,11 @@ package final class Temporary {
     /// Makes a hidden directory.
     package static func directory(in folder: String) throws(Problem) -> Temporary {
         let (temporary, descriptor) = try make(in: folder) { path in
-            mkdir(path, 0o700) != 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard mkdir(path, 0o700) == 0 else { return -1 }
+            let opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            // Nobody holds a lock yet: another process may have swept it away as a leftover, and another name is tried.
+            if opened < 0, errno == ENOENT { errno = EEXIST }
+            return opened
         }
         close(descriptor)
         return temporary

@@ -36,6 +36,8 @@ package struct ZipDirectory: Sendable {
 
     /// The members in the directory's order; names are unique.
     package let entries: [Entry]
+    /// The bytes between the directory and the end of the file that belong to neither: another zip file stands there, for one.
+    package let unclaimedByteCount: Int
 
     /// Reads the directory of the zip file whose bytes are `region`; nil if the bytes do not begin as a zip file does.
     ///
@@ -82,6 +84,7 @@ package struct ZipDirectory: Sendable {
         }
         try Self.checkDisjoint(places, entries)
         self.entries = entries
+        unclaimedByteCount = end.unclaimedByteCount
     }
 
     /// The entry called `name`.
@@ -108,6 +111,8 @@ private struct EndRecord {
     let entryCount: Int
     let directorySize: Int
     let directoryOffset: Int
+    /// The bytes between the directory and this record, or its first part where it has two.
+    private(set) var unclaimedByteCount: Int
 
     private static let size = 22
     private static let size64 = 56
@@ -145,6 +150,10 @@ private struct EndRecord {
             throw Problem("a zip file spread over several disks is not supported")
         }
         self = try Self(count: count, size: size, offset: offset, before: place)
+        // The record says its size without the first twelve bytes.
+        if let rest = region.integer(at: place + 4, as: UInt64.self).flatMap(Int.init(exactly:)), rest < locator - place {
+            unclaimedByteCount += max(0, locator - place - 12 - rest)
+        }
     }
 
     private init(count: UInt64, size: UInt64, offset: UInt64, before limit: Int) throws(Problem) {
@@ -157,6 +166,7 @@ private struct EndRecord {
         self.entryCount = entryCount
         directorySize = Int(size)
         directoryOffset = Int(offset)
+        unclaimedByteCount = limit - Int(end)
     }
 
     /// The record is followed by a comment of at most 65535 bytes that reaches the file's end exactly.

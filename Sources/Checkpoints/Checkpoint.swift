@@ -26,6 +26,8 @@ package struct Checkpoint: Sendable {
     package let keepsOrder: Bool
     /// The bytes of the model's settings, in the file ``configurationName``.
     package private(set) var configuration: ByteRegion?
+    /// What the user gave in place of the model's own settings; nil if nothing.
+    package private(set) var givenSettings: GivenSettings?
     /// `config.json`, or the file that models of some kind have in its place.
     package let configurationName: String
     private let filesBeside: [String: ByteRegion]
@@ -153,7 +155,8 @@ package struct Checkpoint: Sendable {
             let isOrdered = weights.keepsOrder || encoded.replaced.isEmpty
             tensors = isOrdered ? encoded.tensors : encoded.tensors.sorted { $0.name.precedesNaturally($1.name) }
             isDecoded = encoded.hasDecoded
-            assumptions = weights.assumptions + encoded.assumptions
+            let missing = MissingExperts.note(model.tensors, unreadable: model.unreadable)
+            assumptions = weights.assumptions + encoded.assumptions + [missing].compactMap { $0 }
             unreadable = model.unreadable.filter { !encoded.replaced.contains($0.name) } + encoded.unreadable(path: weightPath)
         }
         self.tensors = tensors
@@ -255,9 +258,10 @@ package struct Checkpoint: Sendable {
     package var impliedModelType: String? { configurationName == Companions.sparseCircuitSettings ? ModelFamily.sparseCircuit : nil }
 
     /// The same model with other settings.
-    package func with(configuration: ByteRegion) -> Checkpoint {
+    package func with(configuration: ByteRegion, given: GivenSettings? = nil) -> Checkpoint {
         var checkpoint = self
         checkpoint.configuration = configuration
+        checkpoint.givenSettings = given
         return checkpoint
     }
 

@@ -38,7 +38,14 @@ enum Safetensors {
                 throw Problem(path: path, tensor: entry.name, problem: "is outside the data")
             }
             if let dtype = dtypes[entry.dtype] {
-                tensors.append(try record(entry, dtype, bytes, path: path))
+                do {
+                    tensors.append(try record(entry, dtype, bytes, path: path))
+                } catch let problem as Problem where isEmptyInFormat(entry, dtype) {
+                    // The format allows it, and no other tensor is the worse for it.
+                    unreadable.append(
+                        UnreadableTensor(
+                            name: entry.name, dtype: entry.dtype, shape: entry.shape, bytes: bytes, problem: problem, path: path))
+                }
             } else {
                 unreadable.append(refusal(of: entry, bytes, path: path))
             }
@@ -96,6 +103,18 @@ enum Safetensors {
             throw Problem(
                 path: path, problem: "bytes that belong to no tensor", expected: "\(position) bytes of data", found: "\(dataLength)")
         }
+    }
+
+    /// Whether the reference implementation takes a tensor for one without elements: it multiplies the lengths from the first to the last.
+    private static func isEmptyInFormat(_ entry: Entry, _ dtype: DType) -> Bool {
+        guard entry.start == entry.end, entry.shape.contains(0) else { return false }
+        var count: UInt = 1
+        for length in entry.shape {
+            let (product, overflow) = count.multipliedReportingOverflow(by: UInt(length))
+            guard !overflow else { return false }
+            count = product
+        }
+        return count == 0
     }
 
     private static func refusal(of entry: Entry, _ bytes: ByteRegion, path: String) -> UnreadableTensor {

@@ -64,10 +64,10 @@ enum SafetensorsHeader {
                     dtype = lastType
                 } else if key.elementsEqual("shape".utf8) {
                     try once(shape == nil, "shape")
-                    shape = try cursor.readIntegers()
+                    shape = try cursor.readUnsignedIntegers()
                 } else if key.elementsEqual("data_offsets".utf8) {
                     try once(offsets == nil, "data_offsets")
-                    offsets = try cursor.readIntegers()
+                    offsets = try cursor.readUnsignedIntegers()
                 } else {
                     // The reference implementation passes over what it does not know.
                     try cursor.skip()

@@ -34,7 +34,7 @@ package struct WeightFile: Sendable {
     /// Whether the order of the tensors is the order in which the model defines them.
     package let keepsOrder: Bool
     /// The globals that a loader of the format would have to import or call, beyond those that tensors and plain data need.
-    package let foreignGlobals: [String]
+    package internal(set) var foreignGlobals: [String]
 
     /// Files that belong to the model and are kept in the weight file itself, by name.
     package let companions: [String: ByteRegion]

@@ -114,8 +114,22 @@ enum WeightFormat: CaseIterable {
     }
 
     private static func readZip(_ directory: ZipDirectory, _ region: ByteRegion, path: String) throws -> WeightFile {
+        if TorchZip.isTorchZip(directory) {
+            var file = try TorchZip.read(directory, region: region, path: path)
+            if directory.unclaimedByteCount > 0 {
+                file.assumptions.append(
+                    "several zip files follow each other, and the first is the model, as in PyTorch; "
+                        + "\(ByteText.counted(directory.unclaimedByteCount, "byte")) are not read")
+            }
+            return file
+        }
+        // Other programs go by the directory at the end.
+        guard directory.unclaimedByteCount == 0 else {
+            throw Problem(
+                path: path, problem: "the zip directory does not lie at the file's end", expected: "no bytes behind it",
+                found: ByteText.counted(directory.unclaimedByteCount, "byte"))
+        }
         if NPZ.isRecognised(directory) { return NPZ.read(directory, region: region, path: path) }
-        if TorchZip.isTorchZip(directory) { return try TorchZip.read(directory, region: region, path: path) }
         if TorchExport.isRecognised(directory) { return try TorchExport.read(directory, region: region, path: path) }
         throw Problem(
             path: path, problem: "a zip file that is neither a PyTorch file nor an .npz",

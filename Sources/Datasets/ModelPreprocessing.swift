@@ -98,6 +98,7 @@ package struct ImagePreprocessing: Sendable, Equatable {
     /// - Parameter shape: of an image, [channels, height, width] or [height, width].
     /// - Throws: ``Problem`` if the images are of another size than the model's preprocessor makes them.
     package func check(_ shape: [Int]) throws(Problem) {
+        try checkChannels(shape)
         guard let size, shape.count >= 2 else { return }
         let (height, width) = (shape[shape.count - 2], shape[shape.count - 1])
         let expected: String
@@ -112,6 +113,30 @@ package struct ImagePreprocessing: Sendable, Equatable {
         throw Problem(
             "the images are of another size than the model's preprocessor_config.json makes them, and are not resized here",
             expected: expected, found: "\(height)x\(width)")
+    }
+
+    /// The numbers of channels that images have.
+    private static let usualChannels = [1, 3, 4]
+
+    /// The channels of an image come first, and are as many as the file has means for.
+    private func checkChannels(_ shape: [Int]) throws(Problem) {
+        let stated = normalization.map(\.means.count).flatMap { $0 > 1 ? $0 : nil }
+        let found = shape.count == 3 ? shape[0] : 1
+        func words(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: "x") }
+        let isLast =
+            shape.count == 3
+            && (stated.map { found != $0 && shape[2] == $0 }
+                ?? (!Self.usualChannels.contains(found) && Self.usualChannels.contains(shape[2])))
+        if isLast {
+            throw Problem(
+                "the channels of the images come last",
+                expected: "the order \(words([shape[2], shape[0], shape[1]])), with the channels first",
+                found: words(shape))
+        }
+        guard let stated, stated != found else { return }
+        throw Problem(
+            "the images have not as many channels as the model's preprocessor_config.json has means for", expected: "\(stated)",
+            found: "\(found), in images of \(words(shape))")
     }
 
     /// The finite numbers of a list, or one number.

@@ -35,21 +35,25 @@ enum PromptPairsCSV {
                     path: path, problem: "line \(row.line) does not have as many fields as the header", expected: "\(header.count)",
                     found: "\(row.fields.count)")
             }
+            func checkRange(_ ids: [Int32], line: Int) throws {
+                guard let negative = ids.first(where: { $0 < 0 }) else { return }
+                throw Problem(
+                    path: path, problem: "a token id in line \(line) is out of range", expected: "0 to \(Int32.max)", found: "\(negative)")
+            }
             func answers(_ column: Column, _ place: Int) throws -> [PromptPairs.Piece] {
                 let field = row.fields[place]
-                guard let ids = Int32(field.trimmedOfSpaces).map({ [$0] }) ?? list(field), ids.allSatisfy({ $0 >= 0 }) else {
+                guard let ids = Int32(field.trimmedOfSpaces).map({ [$0] }) ?? list(field) else {
                     throw Problem(
                         path: path, problem: "line \(row.line) has no token id as \(column.rawValue)",
                         expected: "an index or a list [1, 2]",
                         found: "'\(field.prefix(40))'")
                 }
+                try checkRange(ids, line: row.line)
                 return ids.map { .tokens([$0]) }
             }
             func prompt(_ place: Int) throws -> PromptPairs.Piece {
                 guard let ids = list(row.fields[place]) else { return .text(row.fields[place]) }
-                guard ids.allSatisfy({ $0 >= 0 }) else {
-                    throw Problem(path: path, problem: "line \(row.line) has a negative token id", expected: "ids of at least 0")
-                }
+                try checkRange(ids, line: row.line)
                 return .tokens(ids)
             }
             pairs.append(

@@ -72,12 +72,20 @@ enum PromptPairsJSON {
         cursor.peek() == UInt8(ascii: "\"") ? .text(try cursor.readText()) : .tokens([try id(&cursor)])
     }
 
-    private static func id(_ cursor: inout JSONCursor) throws -> Int32 { Int32(try cursor.readInteger(in: 0...Int(Int32.max))) }
+    private static func id(_ cursor: inout JSONCursor) throws -> Int32 {
+        let number = try cursor.readInteger()
+        guard let id = Int32(exactly: number), id >= 0 else { throw TokenIDOutOfRange(number: number) }
+        return id
+    }
+
+    private struct TokenIDOutOfRange: Error { let number: Int }
 
     /// A value of neither of the forms that it may have is named by its place in the file.
     private static func expecting<Value>(_ words: String, _ place: String, _ read: () throws -> Value) throws -> Value {
         do {
             return try read()
+        } catch let error as TokenIDOutOfRange {
+            throw Problem("a token id at '\(place)' is out of range", expected: "0 to \(Int32.max)", found: "\(error.number)")
         } catch {
             throw Problem("at '\(place)'", expected: words, found: Problem(error).found)
         }

@@ -71,8 +71,14 @@ package struct DataFit {
         if let largest = dataset.largestTarget, Int(largest.value) >= network.outputWidth {
             throw Problem(
                 name, "sample \(largest.sample) has a label out of the model's range", expected: "0 to \(network.outputWidth - 1)",
-                found: "\(largest.value)")
+                found: "\(largest.value)",
+                hint: Self.isRegression(network, dataset) ? .giveTask("regression", means: "compares outputs with labels as numbers") : nil)
         }
+    }
+
+    /// Whether a model of one output is asked for labels: it gives a number, and no classes.
+    private static func isRegression(_ network: Network, _ dataset: Dataset) -> Bool {
+        if case .labels = dataset.targets { network.outputWidth == 1 } else { false }
     }
 
     /// What a model scores must be what the data asks for.

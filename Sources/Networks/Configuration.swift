@@ -42,12 +42,26 @@ struct Configuration: Sendable {
         private let names = Mutex<Set<String>>([])
         func note(_ name: String) { names.withLock { _ = $0.insert(name) } }
         func has(_ name: String) -> Bool { names.withLock { $0.contains(name) } }
+        var all: Set<String> { names.withLock { $0 } }
     }
 
     /// The value of a setting that nobody has asked for; nil for one that is absent or null, and for one that was.
     func unread(_ name: String) -> ConfigurationValue? {
         guard let value = values[name], value != .null, !log.has(path + name) else { return nil }
         return value
+    }
+
+    /// The error for a setting that nobody has asked for and whose name is that of a missing one but for a slip; nil if there is none.
+    ///
+    /// To be called when the model is built: until then not everything has been asked for.
+    var misspelling: Problem? {
+        let missing = log.all.filter { $0.hasPrefix(path) }.map { String($0.dropFirst(path.count)) }.filter { values[$0] == nil }
+        for name in values.keys.sorted() where unread(name) != nil {
+            guard let meant = NearestWord.slip(of: name, in: missing) else { continue }
+            return Problem(
+                "is not a setting of this kind of model", subject: subject(path + name), expected: "'\(meant)', which is missing")
+        }
+        return nil
     }
 
     /// The names of the settings that are written down.

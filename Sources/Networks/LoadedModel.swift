@@ -66,7 +66,7 @@ package struct LoadedModel: Sendable {
             self.architecture = architecture
             self.source = source
         } catch {
-            throw (checkpoint.fileNames?.renaming(error) ?? error).at(path: checkpoint.path)
+            throw (checkpoint.givenSettings?.renaming(error) ?? checkpoint.fileNames?.renaming(error) ?? error).at(path: checkpoint.path)
         }
     }
 

@@ -77,7 +77,7 @@ package struct ByteText {
     package static func size(_ bytes: Int) -> String {
         var value = Double(bytes)
         for unit in ["bytes", "kB", "MB", "GB"] {
-            if value < 1000 { return unit == "bytes" ? "\(bytes) bytes" : formatted("%.1f", value) + " " + unit }
+            if value < 1000 { return unit == "bytes" ? counted(bytes, "byte") : formatted("%.1f", value) + " " + unit }
             value /= 1000
         }
         return formatted("%.1f", value) + " TB"

@@ -41,6 +41,32 @@ import Testing
         }
     }
 
+    /// Another process sweeps the folder all the time, also between a directory's creation and its lock.
+    @Test func directoriesAreMadeWhileOthersSweep() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("modinspect-test-" + UUID().uuidString).path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<2 {
+                group.addTask { for _ in 0..<4000 { Temporary.sweep(folder) } }
+                group.addTask {
+                    for _ in 0..<2000 {
+                        do {
+                            let temporary = try Temporary.directory(in: folder)
+                            var status = stat()
+                            #expect(stat(temporary.path, &status) == 0)
+                            Temporary.removeDirectory(temporary.path)
+                        } catch {
+                            Issue.record("\(error)")
+                        }
+                    }
+                }
+            }
+        }
+        // A folder that is not there is an error all the same.
+        #expect(throws: (any Error).self) { try Temporary.directory(in: folder + "/none") }
+    }
+
     @Test func whatIsNobodysAnyMoreIsALeftover() throws {
         try withFolder { folder in
             _ = try Temporary.directory(in: folder)

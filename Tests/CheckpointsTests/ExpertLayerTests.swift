@@ -198,4 +198,18 @@ import Text
             name: "layers.0.mlp.experts.up_proj", dtype: .f32, shape: [1 << 40, 2, 2], strides: [0, 0, 0], offset: 0, storage: storage)
         #expect(LayerCatalog(tensors: [tensor], keepsOrder: true).layers.count <= 1)
     }
+
+    /// Experts are numbered from 0 and the router has a row for each.
+    @Test(arguments: [
+        ([0, 2], 3, "'layers.0.mlp.experts' lacks expert 1 of 3"), ([0, 1], 4, "'layers.0.mlp.experts' lacks experts 2, 3 of 4"),
+        ([0, 1, 2], 3, nil), ([1], 1, "'layers.0.mlp.experts' lacks expert 0 of 2"),
+    ])
+    func missingExpertsAreSaid(present: [Int], routed: Int, note: String?) throws {
+        let experts = present.flatMap { expert in ["w1", "w2"].map { ("layers.0.mlp.experts.\(expert).\($0).weight", [4, 4]) } }
+        let tensors = try (experts + [("layers.0.mlp.gate.weight", [routed, 4])]).map { try record($0.0, $0.1) }
+        #expect(MissingExperts.note(tensors, unreadable: []) == note)
+        // A second layer that lacks some is counted.
+        let other = try [0, 5].map { try record("layers.1.mlp.experts.\($0).w1.weight", [4, 4]) }
+        if let note { #expect(MissingExperts.note(tensors + other, unreadable: []) == note + "; likewise 1 other mixture") }
+    }
 }

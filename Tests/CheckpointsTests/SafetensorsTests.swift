@@ -56,7 +56,6 @@ import Testing
         #"{"__metadata__":null,"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"b":{"shape":[],"data_offsets":[8,12],"dtype":"F32"}}"#,
         #" { "a" : {"dtype" : "F32", "shape" : [ 1 , 2 ], "data_offsets" : [0, 8] } , "b":{"shape":[],"data_offsets":[8,12],"dtype":"F32"} }  "#,
         #"{"\u0061":{"dtype":"F\u00332","shape":[1,2],"data_offsets":[0,8]},"b":{"shape":[],"data_offsets":[8,12],"dtype":"F32","more":{"c":[null]}}}"#,
-        #"{"a":{"dtype":"F32","shape":[1,2.0],"data_offsets":[0,8]},"b":{"shape":[],"data_offsets":[8,12],"dtype":"F32"}}"#,
     ])
     func headersThatSayTheSameAreReadTheSame(_ header: String) throws {
         let tensors = try Self.tensors(header, data: 12)
@@ -86,7 +85,7 @@ import Testing
         (#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, 8, "wrong number of bytes"),
         (#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#, 0, "overflows"),
         (#"{"a":{"dtype":"F32","shape":[4611686018427387904,4,0],"data_offsets":[0,0]}}"#, 0, "overflows"),
-        (#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}}"#, 0, "negative"),
+        (#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}}"#, 0, "expected a whole number from 0"),
         (#"{"a":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,0]}}"#, 0, "not valid"),
         (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}}"#, 8, "bad data offsets"),
         (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,9223372036854775807]}}"#, 8, "truncated"),

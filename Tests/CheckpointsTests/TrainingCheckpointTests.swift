@@ -68,7 +68,42 @@ struct TrainingCheckpointTests {
 
     @Test func aMissingProcessIsNamed() throws {
         let problem = try changed("deepspeed-3-2", "global_step7/zero_pp_rank_1_mp_rank_00_optim_states.pt") { _ in nil }
-        #expect(problem?.contains("expected 2 files of optimiser states, found 1") == true, "\(problem ?? "read")")
+        #expect(
+            problem?.contains("expected zero_pp_rank_1_mp_rank_00_optim_states.pt, found zero_pp_rank_0") == true, "\(problem ?? "read")")
+    }
+
+    /// Every file of the three stages missing in turn: the error names it.
+    @Test(arguments: ["deepspeed-1-2", "deepspeed-2-3", "deepspeed-3-2", "deepspeed-3-3"])
+    func everyMissingFileOfDeepSpeedIsNamed(_ name: String) throws {
+        let files = try FileManager.default.contentsOfDirectory(atPath: ContainerFixtures.path(name) + "/global_step7")
+        for file in files {
+            let problem = try changed(name, "global_step7/" + file) { _ in nil }
+            let expected = try #require(problem?.firstRange(of: ", expected ")).upperBound
+            #expect(problem?[expected...].hasPrefix(file) == true, "without \(file): \(problem ?? "read")")
+            #expect(try changed(name, "global_step7/" + file) { Array($0.prefix(300)) }?.contains(file) == true, "\(file) cut")
+            #expect(try changed(name, "global_step7/" + file) { _ in [] }?.contains(file) == true, "\(file) empty")
+        }
+    }
+
+    /// Stage 3 keeps no weights in the descriptions of the model, stages 1 and 2 keep the module as it runs.
+    @Test(arguments: ["deepspeed-1-2", "deepspeed-3-2"]) func descriptionsAloneAreWhatTheyHold(_ name: String) throws {
+        let copy = FileManager.default.temporaryDirectory.path + "/containers-alone-\(UInt64.random(in: 0 ... .max))"
+        try FileManager.default.copyItem(atPath: ContainerFixtures.path(name), toPath: copy)
+        defer { try? FileManager.default.removeItem(atPath: copy) }
+        let folder = copy + "/global_step7/"
+        for file in try FileManager.default.contentsOfDirectory(atPath: folder) where file.hasSuffix("_optim_states.pt") {
+            try FileManager.default.removeItem(atPath: folder + file)
+        }
+        if name == "deepspeed-1-2" {
+            let (alone, whole) = (try Checkpoint.open(copy), try Checkpoint.open(ContainerFixtures.path(name)))
+            #expect(alone.key == "module" && !alone.tensors.isEmpty)
+            for tensor in alone.tensors { #expect(whole[tensor.name]?.shape == tensor.shape, "\(tensor.name)") }
+        } else {
+            for path in [copy, folder + "zero_pp_rank_0_mp_rank_00_model_states.pt"] {
+                let problem = problem { try Checkpoint.open(path) }
+                #expect(problem?.contains("expected zero_pp_rank_0_mp_rank_00_optim_states.pt") == true, "\(problem ?? "read")")
+            }
+        }
     }
 
     /// The bytes with the first `old` after `mark` replaced by `new`.
@@ -88,7 +123,10 @@ struct TrainingCheckpointTests {
         try FileManager.default.moveItem(
             atPath: folder + "zero_pp_rank_1_mp_rank_00_optim_states.pt", toPath: folder + "zero_pp_rank_7_mp_rank_00_optim_states.pt")
         let problem = problem { try Checkpoint.open(copy) }
-        #expect(problem?.contains("expected the optimiser states of process 1, found process 7") == true, "\(problem ?? "read")")
+        #expect(
+            problem?.contains("of process 1 of 8 with optimiser states is missing, expected zero_pp_rank_1_mp_rank_00_optim_states.pt")
+                == true,
+            "\(problem ?? "read")")
     }
 
     @Test(arguments: [("deepspeed-2-3", "bf16_", 2, 3, "stage 1 or 2"), ("deepspeed-3-2", "", 3, 1, "stage 3")])
@@ -153,6 +191,8 @@ struct TrainingCheckpointTests {
         let model = try #require(weights.models.first)
         #expect(model.unreadable.map(\.name).sorted() == whole.tensors.map(\.name).sorted())
         #expect(model.unreadable.allSatisfy { "\($0.problem)".contains("found a file of 0 bytes") })
+        // The description knows their types.
+        for tensor in model.unreadable { #expect(tensor.dtype == whole[tensor.name]?.dtype.rawValue, "\(tensor.name)") }
 
         // The shape of the first weight, (5, 7), as it is in the pickle; a string is not a number.
         let damaged = replacing([0x4B, 5, 0x4B, 7, 0x86], with: [0x4E, 0x4B, 7, 0x86], behind: "TensorStorageMetadata", in: bytes)

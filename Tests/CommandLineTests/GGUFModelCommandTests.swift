@@ -50,6 +50,41 @@ import Testing
         }
     }
 
+    /// The vocabulary has 40 rows and the file two blocks: the network would pass over the rest without a word.
+    @Test(arguments: [
+        (
+            "llama", "vocab_size", UInt32(99),
+            "'llama.vocab_size': contradicts the tensors, expected 40, the rows of 'token_embd.weight', found 99"
+        ),
+        ("llama", "block_count", 1, "'llama.block_count': contradicts the tensors, expected 2, the blocks of the file, found 1"),
+        ("gpt2", "block_count", 3, "'gpt2.block_count': contradicts the tensors, expected 2, the blocks of the file, found 3"),
+        ("qwen2", "embedding_length", 64, "wrong shape, expected anyx64, found 40x32"),
+        ("qwen3", "feed_forward_length", 65, "wrong shape, expected 65x32, found 64x32"),
+        ("gemma2", "attention.head_count_kv", 1, "wrong shape, expected 16x32, found 32x32"),
+    ])
+    func metadataThatContradictTheTensorsAreRefused(_ model: String, _ setting: String, _ value: UInt32, _ expected: String) throws {
+        var file = try Data(contentsOf: URL(fileURLWithPath: Self.path(model + ".gguf")))
+        let name = "\(model).\(setting)"
+        func number(_ value: some FixedWidthInteger) -> Data { withUnsafeBytes(of: value.littleEndian) { Data($0) } }
+        // The name with its length, then the type 4 of 32 bits.
+        let key = number(UInt64(name.utf8.count)) + Data(name.utf8) + number(UInt32(4))
+        if let place = file.range(of: key) {
+            file.replaceSubrange(place.upperBound..<place.upperBound + 4, with: number(value))
+        } else {
+            // The file does not say it: before the other entries, with a text that fills up to 32 bytes.
+            let entry = key + number(value)
+            let rest = 64 - entry.count - 8 - 1 - 4 - 8
+            let pad = number(UInt64(1)) + Data("p".utf8) + number(UInt32(8)) + number(UInt64(rest)) + Data(repeating: 0x61, count: rest)
+            let count = file[16..<24].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            file.replaceSubrange(16..<24, with: number(count + 2) + entry + pad)
+        }
+        try TemporaryFolder.with { folder in
+            try file.write(to: URL(fileURLWithPath: folder + "/model.gguf"))
+            let result = try BuiltCommand.run("eval", folder + "/model.gguf", "--data", Self.path("tokens.npy"))
+            #expect(result.status == 1 && result.errors.contains(expected), "\(result.errors)")
+        }
+    }
+
     /// What was fine-tuned from a GGUF file has transformers' names and settings, and gives the same as the file did.
     @Test func aTunedModelIsKeptUnderTransformersNames() throws {
         try TemporaryFolder.with { folder in
@@ -83,7 +118,7 @@ import Testing
                 #expect(limited.status == 0 && limited.text == whole.text && !whole.text.isEmpty, "\(limited.errors)")
                 #expect(!whole.errors.contains("decoded"), "\(whole.errors)")
                 #expect(
-                    limited.errors.contains("once decoded, of which 50.0 kB are kept; the rest is decoded for each batch"),
+                    limited.errors.contains("once decoded; at most 50.0 kB is kept, and the rest is decoded for each batch"),
                     "\(limited.errors)")
             }
         }

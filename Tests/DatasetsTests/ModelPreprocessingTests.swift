@@ -70,6 +70,35 @@ struct ModelPreprocessingTests {
         try preprocessing("{}").check([3, 5, 7])
     }
 
+    private func problem(_ shape: [Int], _ settings: String) -> String? {
+        do {
+            try preprocessing(settings).check(shape)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test func channelsComeFirstAndAreThoseOfTheMeans() {
+        let rgb = #"{"size":32,"image_mean":[0.5,0.5,0.5],"image_std":[0.25,0.25,0.25]}"#
+        #expect(problem([3, 32, 32], rgb) == nil)
+        for settings in [rgb, #"{"size":32}"#] {
+            #expect(
+                problem([32, 32, 3], settings)
+                    == "the channels of the images come last, expected the order 3x32x32, with the channels first, found 32x32x3")
+        }
+        for (shape, found) in [
+            ([1, 32, 32], "1, in images of 1x32x32"), ([32, 32], "1, in images of 32x32"), ([4, 32, 32], "4, in images of 4x32x32"),
+        ] {
+            #expect(
+                problem(shape, rgb)
+                    == "the images have not as many channels as the model's preprocessor_config.json has means for, expected 3, found \(found)"
+            )
+        }
+        // One mean is for all channels.
+        #expect(problem([4, 32, 32], #"{"size":32,"image_mean":[0.5],"image_std":[0.25]}"#) == nil)
+    }
+
     private func array(_ type: String, _ shape: [Int], width: Int) -> ByteRegion {
         let list = shape.map(String.init).joined(separator: ", ")
         let header = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(list)), }"

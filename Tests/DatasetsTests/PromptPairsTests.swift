@@ -136,10 +136,10 @@ import Text
         ("clean,corrupted,correct_idx\na,b\n", "line 2 does not have as many fields as the header, expected 3, found 2"),
         ("clean,corrupted,correct_idx\n\"a\nb\",c,1\na,b,1,\n", "line 4 does not have as many fields"),
         ("clean,corrupted,correct_idx\na,b,c\n", "line 2 has no token id as correct_idx"),
-        ("clean,corrupted,correct_idx\na,b,-1\n", "line 2 has no token id"),
+        ("clean,corrupted,correct_idx\na,b,-1\n", "a token id in line 2 is out of range, expected 0 to 2147483647, found -1"),
         ("clean,corrupted,correct_idx\na,b,\n", "line 2 has no token id"),
         ("clean,corrupted,correct_idx\na,b,\"[1, ]\"\n", "line 2 has no token id"),
-        ("clean,corrupted,correct_idx\n\"[1,-2]\",b,1\n", "line 2 has a negative token id"),
+        ("clean,corrupted,correct_idx\n\"[1,-2]\",b,1\n", "a token id in line 2 is out of range, expected 0 to 2147483647, found -2"),
         ("clean,corrupted,correct_idx\n\"a,b,1\n", "the quotes in line 2 are never closed"),
         ("clean,corrupted,correct_idx\n\"a\"x,b,1\n", "text after the closing quotes in line 2"),
     ])

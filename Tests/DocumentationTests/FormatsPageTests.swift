@@ -50,7 +50,9 @@ import Testing
             [
                 [
                     "info", Fixtures.path("mlp.tar"), Fixtures.path("unreadable/sidecars.pt"),
-                    Fixtures.path("unreadable/types.safetensors"), Fixtures.path("training.pth"), "absent",
+                    Fixtures.path("unreadable/types.safetensors"), Fixtures.path("training.pth"),
+                    Fixtures.path("unreadable/buried-legacy.pt"),
+                    "absent",
                 ], merged("info"),
             ]
         ),

@@ -32,10 +32,12 @@ struct ModelChoice {
         let candidates = Self.withoutExports(try Self.withoutProcesses(found, container, isChosen: member != nil))
         let best = Self.preferred(Self.withoutParts(candidates))
         guard let file = best.first else {
+            if let missing = DeepSpeedProcesses.missingDescription(files, container) { throw missing }
             if let (file, impostor) = Impostor.folder(files) { throw impostor.error(path: container.displayPath(file.name)) }
             throw Problem(
                 path: container.path, problem: "no model in the \(container.label)", found: MemberList(files.map(\.name)).text)
         }
+        if let missing = DeepSpeedProcesses.missingStates(best, container) { throw missing }
         guard best.count == 1 else {
             throw Problem(
                 path: container.path, problem: "several models in the \(container.label)", found: MemberList(best.map(\.name)).text,

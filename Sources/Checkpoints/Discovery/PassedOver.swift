@@ -9,7 +9,7 @@ package enum PassedOver: CaseIterable, Sendable {
         case .data: "hold data"
         case .sameModel: "hold a model beside them in another form"
         case .foreign: "are of a format that is not supported"
-        case .again: "are links to others"
+        case .again: "are others under another name, or given twice"
         case .excluded: "do not match the patterns"
         }
     }

@@ -38,12 +38,8 @@ struct DeepSpeedCheckpoint {
         }
         let modelFiles = beside.filter { $0.baseName.hasSuffix(modelEnding) }
         let optimizerFiles = beside.filter { $0.baseName.hasSuffix(optimizerEnding) }
-        for (process, file) in optimizerFiles.enumerated() {
-            guard let rank = rank(file.baseName), rank != process else { continue }
-            throw Problem(
-                path: container.displayPath(file.name), problem: "the file of a process before this one is missing",
-                expected: "the optimiser states of process \(process)", found: "process \(rank)")
-        }
+        let folder = container.displayPath(index.folder)
+        try DeepSpeedProcesses.check(optimizerFiles, count: optimizerFiles.count, what: "optimiser states", folder: folder)
         let contents = try container.contents(of: Set((modelFiles + optimizerFiles).map(\.name)))
         func open(_ file: ContainerFile) throws(Problem) -> TorchFile {
             let path = container.displayPath(file.name)
@@ -52,7 +48,11 @@ struct DeepSpeedCheckpoint {
         }
         let states = try modelFiles.map { try DeepSpeedState(open($0), path: container.displayPath($0.name)) }
         let partitions = try optimizerFiles.map { file in
-            try partition(open(file), of: optimizerFiles.count, path: container.displayPath(file.name))
+            try partition(open(file), of: optimizerFiles, folder: folder, path: container.displayPath(file.name))
+        }
+        if partitions.contains(where: \.isStage3) {
+            // Every process has written a description.
+            try DeepSpeedProcesses.check(modelFiles, count: partitions.count, what: "the description of the model", folder: folder)
         }
         let path = container.displayPath(index.name)
         let checkpoint = DeepSpeedCheckpoint(states: states, partitions: partitions)
@@ -65,13 +65,10 @@ struct DeepSpeedCheckpoint {
         return (file, (modelFiles + optimizerFiles).compactMap { contents[$0.name] })
     }
 
-    /// The number of the process that wrote a file, by its name.
-    private static func rank(_ baseName: String) -> Int? {
-        guard let mark = baseName.firstRange(of: "zero_pp_rank_") else { return nil }
-        return Int(baseName[mark.upperBound...].prefix { $0.isASCII && $0.isNumber })
-    }
-
-    private static func partition(_ file: TorchFile, of count: Int, path: String) throws(Problem) -> Partition {
+    private static func partition(
+        _ file: TorchFile, of files: [ContainerFile], folder: String, path: String
+    ) throws(Problem) -> Partition {
+        let count = files.count
         let pickle = file.pickle
         guard let state = file["optimizer_state_dict"], let members = pickle.members(state) else {
             throw Problem(path: path, problem: "holds no state of an optimiser")
@@ -81,6 +78,7 @@ struct DeepSpeedCheckpoint {
             guard let found = pickle.integer(counts) ?? pickle.sequence(counts)?.compactMap({ pickle.integer($0) }).max() else {
                 throw Problem(path: path, problem: "'partition_count' is not a number of processes", expected: "\(count)")
             }
+            try DeepSpeedProcesses.check(files, count: found, what: "optimiser states", folder: folder)
             guard found == count else {
                 throw Problem(
                     path: path, problem: "this checkpoint was written by a different number of processes",
@@ -303,72 +301,5 @@ struct DeepSpeedCheckpoint {
                 return .init(record: parts[place], elements: held.lowerBound - starts[place]..<held.upperBound - starts[place])
             }
         }
-    }
-}
-
-/// The description of the model in one process's `model_states.pt`.
-struct DeepSpeedState {
-    /// The names in the module's own dictionary.
-    let moduleNames: [String]
-    /// The shapes of the module's own tensors, which are empty in stage 3.
-    let moduleShapes: [String: [Int]]
-    let buffers: [TensorRecord]
-    /// Every group's parameters with their shapes.
-    let groups: [[(String, [Int])]]
-    let frozenShapes: [(String, [Int])]
-    let frozenParts: [String: TensorRecord]
-    /// Names of parameters that are others too.
-    let shared: [(String, String)]
-    let foreignGlobals: [String]
-    let training: TrainingProgress?
-
-    private static let rankLimit = 64
-
-    init(_ file: TorchFile, path: String) throws(Problem) {
-        let pickle = file.pickle
-        guard let module = file["module"], let members = pickle.members(module), let shapes = file["param_shapes"] else {
-            throw Problem(path: path, problem: "is not a description of a model by ZeRO", expected: "'module' and 'param_shapes'")
-        }
-        moduleNames = members.map(\.key)
-        var shapesOfModule: [String: [Int]] = [:]
-        for member in members {
-            // A tensor that cannot be read gives no shape.
-            if let record = try? file.record(member.value, name: member.key) { shapesOfModule[member.key] = record.shape }
-        }
-        moduleShapes = shapesOfModule
-        let bufferNames = Set((file["buffer_names"].flatMap { pickle.sequence($0) } ?? []).compactMap { pickle.text($0) })
-        var buffers: [TensorRecord] = []
-        for member in members where bufferNames.contains(member.key) {
-            if let record = try file.record(member.value, name: member.key) { buffers.append(record) }
-        }
-        self.buffers = buffers
-        let lists = pickle.sequence(shapes).map { Array($0) } ?? [shapes]
-        var groups: [[(String, [Int])]] = []
-        for list in lists { groups.append(try Self.shapes(list, pickle, path)) }
-        self.groups = groups
-        frozenShapes = try file["frozen_param_shapes"].map { value throws(Problem) in try Self.shapes(value, pickle, path) } ?? []
-        var parts: [String: TensorRecord] = [:]
-        for member in file["frozen_param_fragments"].flatMap({ pickle.members($0) }) ?? [] {
-            parts[member.key] = try file.record(member.value, name: member.key)
-        }
-        frozenParts = parts
-        shared = (file["shared_params"].flatMap { pickle.members($0) } ?? []).compactMap { member in
-            pickle.text(member.value).map { (member.key, $0) }
-        }
-        foreignGlobals = WeightFile.foreignGlobals(of: [pickle])
-        training = TrainingProgress(pickle)
-    }
-
-    private static func shapes(_ value: PickleValue, _ pickle: Pickle, _ path: String) throws(Problem) -> [(String, [Int])] {
-        if case .none = value { return [] }
-        guard let members = pickle.members(value) else { throw Problem(path: path, problem: "its parameters' shapes are not a dictionary") }
-        var shapes: [(String, [Int])] = []
-        for member in members {
-            guard let shape = pickle.integers(member.value, limit: rankLimit) else {
-                throw Problem("has no shape", path: path, subject: "tensor '\(member.key)'")
-            }
-            shapes.append((member.key, shape))
-        }
-        return shapes
     }
 }

@@ -55,7 +55,8 @@ struct DistributedCheckpoint {
                     if let problem = tensor.problem { throw problem }
                     tensors.append(try record(tensor, name: entry.name, budget: &rest))
                 } catch {
-                    unreadable.append(UnreadableTensor(name: entry.name, shape: tensor.shape, problem: error, path: path))
+                    unreadable.append(
+                        UnreadableTensor(name: entry.name, dtype: tensor.dtype, shape: tensor.shape, problem: error, path: path))
                 }
             }
             models.append(.init(key: candidate.key, tensors: tensors, unreadable: unreadable))

@@ -9,6 +9,8 @@ struct DistributedMetadata {
         /// The keys of the nested dictionaries that lead to the tensor.
         let path: [String]
         let shape: [Int]
+        /// The type of its elements; nil if the description does not say.
+        var dtype: String?
         let parts: [Part]
         /// Why its description cannot be read; nil if it can.
         var problem: Problem?
@@ -92,7 +94,15 @@ struct DistributedMetadata {
             else { throw Problem("has a part without a place in the checkpoint's description") }
             parts.append(Part(offsets: offsets, sizes: sizes))
         }
-        return Tensor(name: entry.key, path: path, shape: shape, parts: parts)
+        return Tensor(name: entry.key, path: path, shape: shape, dtype: dtype(entry.value, pickle), parts: parts)
+    }
+
+    /// The type in a tensor's properties, which are a tuple that begins with it, or a dictionary.
+    private static func dtype(_ tensor: PickleValue, _ pickle: Pickle) -> String? {
+        guard let properties = pickle.member("properties", of: tensor) else { return nil }
+        if let value = pickle.member("dtype", of: properties) { return pickle.typeName(value) }
+        guard let state = pickle.object(properties)?.state else { return nil }
+        return pickle.sequence(state)?.first.flatMap { pickle.typeName($0) }
     }
 
     /// The path of each tensor in the dictionaries that were saved; none if the planner left none.

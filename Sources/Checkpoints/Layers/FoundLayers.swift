@@ -18,6 +18,7 @@ struct FoundLayers {
         self.index = index
         rules = OrientationRules(family: family, index: index, readings: readings)
         let (roles, parts) = (TensorRoles(index, readings), TensorParts(index, families: families))
+        let transcoders = TranscoderParts(index: index)
         misfits = Misfits(parts)
         for (tensor, name) in zip(tensors, index.names) {
             if let reason = roles.leftOut(name, shape: tensor.shape, dtype: tensor.dtype) {
@@ -31,6 +32,20 @@ struct FoundLayers {
                 }
                 if layers.count + experts.count <= Self.mostParts { add(experts, of: tensor) } else { reasons[tensor.name] = .tooLarge }
                 continue
+            } else if !rules.isKnown(name), family.layout?(name, tensor.shape) == nil {
+                switch transcoders.reading(of: name, shape: tensor.shape) {
+                case .parts(let matrices):
+                    if layers.count + matrices.count <= Self.mostParts {
+                        add(matrices, of: tensor)
+                    } else {
+                        reasons[tensor.name] = .tooLarge
+                    }
+                    continue
+                case .unclear(let problem):
+                    misfits.add(problem, name)
+                    continue
+                case .whole, nil: break
+                }
             }
             add(tensor, name, parts, families)
         }
@@ -91,22 +106,29 @@ struct FoundLayers {
         guard !matrices.isEmpty, !matrices.contains(where: { layers[$0].isPart }) else { return false }
         let chained = Set(matrices)
         let others = layers.indices.filter { !chained.contains($0) }.map { layers[$0] }
-        let readings = Reading.allCases.map { reading in
-            matrices.map { Layer(tensor: layers[$0].tensor, layout: layout(of: layers[$0], reading)) }
-        }
-        var chain = readings.first { ChainOrder.isChain($0.map(\.layout)) }
-        if chain == nil, !keepsOrder {
-            for reading in readings.prefix(2) where chain == nil {
-                let sorted = ChainOrder.order(of: reading.map(\.layout)).map { reading[$0] }
-                if ChainOrder.isChain(sorted.map(\.layout)) { chain = sorted }
-            }
-        }
-        guard let chain else { return false }
+        guard let (order, layouts) = chain(of: matrices, keepsOrder: keepsOrder) else { return false }
+        let chain = order.map { Layer(tensor: layers[matrices[$0]].tensor, layout: layouts[$0]) }
         for layer in chain where [.embedding, .positions].contains(reasons[layer.name]) {
             if case .asStored = layer.layout, !rules.isKnown(TensorName(layer.name)) { reasons[layer.name] = nil }
         }
         layers = chain + others
         return true
+    }
+
+    /// The order in which matrices are a plain chain, by their places among `matrices`, and how each is read; nil if they are none.
+    private func chain(of matrices: [Int], keepsOrder: Bool) -> (order: [Int], layouts: [MatrixLayout])? {
+        var readings: [[MatrixLayout]] = []
+        for reading in Reading.allCases {
+            let layouts = matrices.map { layout(of: layers[$0], reading) }
+            if ChainOrder.isChain(layouts) { return (Array(matrices.indices), layouts) }
+            readings.append(layouts)
+        }
+        if keepsOrder { return nil }
+        for layouts in readings.prefix(2) {
+            let order = ChainOrder.order(of: layouts)
+            if ChainOrder.isChain(order.map { layouts[$0] }) { return (order, layouts) }
+        }
+        return nil
     }
 
     /// The ways to read the matrices of a model of unknown family.

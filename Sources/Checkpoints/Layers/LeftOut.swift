@@ -8,7 +8,8 @@ package enum LeftOut: String, CaseIterable, Sendable {
     case vector
     /// It claims more neurons than any layer has.
     case tooLarge
-    /// Its shape contradicts those beside it: experts of several shapes, gate and input that do not fit the output matrix.
+    /// Its shape contradicts those beside it, or they leave open what it is: experts of several shapes, gate and input that do not fit the output
+    /// matrix, decoders whose layers cannot be told from their latents.
     case misfit
     /// A bias of several dimensions, such as the biases of all experts.
     case bias

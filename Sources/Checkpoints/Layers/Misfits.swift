@@ -44,6 +44,9 @@ struct Misfits {
         Problem("holds another number of experts than '\(other.moduleName)'", expected: "\(otherCount)", found: "\(count)")
     }
 
+    /// Adds a tensor whose shape and neighbours leave open what it is.
+    mutating func add(_ problem: Problem, _ name: TensorName) { problems[name.full] = problem }
+
     /// Adds gate and input in one matrix, and the output matrix that they do not fit.
     ///
     /// - Parameters:

@@ -42,7 +42,7 @@ struct OrientationRules {
     func layout(of name: TensorName, shape: [Int], readsTables: Bool = true) -> MatrixLayout {
         if let layout = readings?[name.full]?.layout(shape) { return layout }
         if let layout = family.layout?(name, shape) { return layout }
-        if let layout = autoencoderLayout(of: name, shape: shape) { return layout }
+        if case .whole(let layout)? = TranscoderParts(index: index).reading(of: name, shape: shape) { return layout }
         guard shape.count == 2 else {
             if let groups = transposedGroups(name, shape: shape) {
                 return .transposedConvolution(.init(groups, shape: shape))
@@ -73,18 +73,5 @@ struct OrientationRules {
             if bias[0] == shape[1] { return true }
         }
         return isReversed || readsTables && EmbeddingNames.isEmbedding(name, index)
-    }
-
-    /// Sparse autoencoders and transcoders keep W_enc [d_in, latents] and W_dec [latents, d_out]; crosscoders have a layer's dimension
-    /// before d.
-    private func autoencoderLayout(of name: TensorName, shape: [Int]) -> MatrixLayout? {
-        switch (name.last, shape.count) {
-        case ("W_enc", 2), ("W_dec", 2):
-            if let bias = index.biasShape(of: name), bias.count == 1, bias[0] == shape[0], shape[0] != shape[1] { return nil }
-            return .transposed(blocks: 1, in: shape[0], out: shape[1])
-        case ("W_enc", 3): return .transposed(blocks: 1, in: shape[0] * shape[1], out: shape[2])
-        case ("W_dec", 3): return .transposed(blocks: 1, in: shape[0], out: shape[1] * shape[2])
-        default: return nil
-        }
     }
 }

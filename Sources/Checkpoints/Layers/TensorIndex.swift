@@ -34,7 +34,12 @@ struct TensorIndex: Sendable {
         if last.hasPrefix("W") || last.hasPrefix("w"), !last.hasPrefix("weight") {
             candidates.append("b" + last.dropFirst())
         }
-        if let range = last.firstRange(of: "weights") {
+        // Searching a name is slow, and most end in a plain weight.
+        if last == "weight" {
+            candidates.append("bias")
+        } else if last.utf8.count < "weight".utf8.count {
+            // Holds no such word.
+        } else if let range = last.firstRange(of: "weights") {
             candidates.append(last.replacingCharacters(in: range, with: "biases"))
             candidates.append(last.replacingCharacters(in: range, with: "bias"))
         } else if let range = last.firstRange(of: "weight") {

@@ -157,6 +157,11 @@ struct TensorParts {
     /// The number of experts, which is the number of rows of the router.
     private func routerRows(_ name: TensorName) -> Int? { router(name)?.first }
 
+    /// What a mixture calls its router, whose rows are the experts.
+    static let routerNames = [
+        "gate.weight", "router.weight", "router.layer.weight", "router.classifier.weight", "ffn_gate_inp.weight", "gate.wg.weight",
+    ]
+
     private func router(_ name: TensorName) -> [Int]? {
         let mixture: Substring
         if let experts = name.experts {
@@ -164,9 +169,7 @@ struct TensorParts {
         } else {
             mixture = name.full[..<name.moduleName.startIndex]
         }
-        for router in [
-            "gate.weight", "router.weight", "router.layer.weight", "router.classifier.weight", "ffn_gate_inp.weight", "gate.wg.weight",
-        ] {
+        for router in Self.routerNames {
             if let shape = index.shape(of: mixture + router), shape.count == 2 { return shape }
         }
         return nil

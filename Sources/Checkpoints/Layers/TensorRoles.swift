@@ -31,7 +31,7 @@ struct TensorRoles {
             return Self.isToken(name) && shape.count > 1 ? .token : .vector
         }
         if !dtype.isFloatingPoint { return .integers }
-        if Self.isBias(last) { return .bias }
+        if Self.isBias(last) || TranscoderParts.isVector(name, index) { return .bias }
         if isNorm(name, shape) { return .norm }
         if Self.isToken(name), shape.count > 2 || shape.count == 2 && name.last != "weight" { return .token }
         if last == "weight_g" || last == "original0" && name.parts.contains("parametrizations") { return .factor }
@@ -64,6 +64,7 @@ struct TensorRoles {
     private static let scales: Set<Substring> = [
         "gamma", "beta", "layer_scale", "layer_scale_1", "layer_scale_2", "logit_scale", "temperature", "A_log", "scale_shift_table",
         "mup_vector", "lambda1", "lambda_1", "lambda_2", "ls1", "ls2", "log_scale", "translate", "weight_scale", "input_scale",
+        "threshold", "log_threshold",
     ]
 
     /// A module named as a norm, or one whose weight and bias have the same dimensions: its numbers belong to single channels. A

@@ -20,6 +20,7 @@ struct LlamaCppSettings {
         set(isOld ? "n_head" : "num_attention_heads", heads, from: "attention.head_count")
         set(isOld ? "n_positions" : "max_position_embeddings", try metadata.requiredCount("context_length"), from: "context_length")
         set(isOld ? "n_inner" : "intermediate_size", try metadata.count("feed_forward_length"), from: "feed_forward_length")
+        try Self.check(metadata, tensors)
         set("vocab_size", tensors["token_embd.weight"]?.shape.first)
         set("tie_word_embeddings", tensors["output.weight"] == nil ? "true" : "false")
         // transformers has ids of its own for each family where config.json says nothing, and its tables refuse those that they lack.
@@ -61,6 +62,21 @@ struct LlamaCppSettings {
         setBiases(tensors)
         try setPositions(metadata, type, dimension: dimension, tensors)
         try setRest(metadata, type, width: width, heads: heads, dimension: dimension)
+    }
+
+    /// What the network would pass over: rows of the vocabulary and blocks that the metadata does not count, or counts and are not there.
+    private static func check(_ metadata: LlamaCppMetadata, _ tensors: [String: TensorRecord]) throws(Problem) {
+        func compare(_ name: String, with found: Int?, _ what: String) throws(Problem) {
+            guard let stated = try metadata.count(name), let found, stated != found else { return }
+            throw Problem(
+                "contradicts the tensors", subject: "'\(metadata.architecture).\(name)'", expected: "\(found), \(what)", found: "\(stated)")
+        }
+        try compare("vocab_size", with: tensors["token_embd.weight"]?.shape.first, "the rows of 'token_embd.weight'")
+        let blocks = tensors.keys.compactMap { name -> Int? in
+            let fields = name.split(separator: ".", maxSplits: 2)
+            return fields.count == 3 && fields[0] == "blk" ? Int(fields[1]) : nil
+        }
+        try compare("block_count", with: blocks.max().map { $0 + 1 }, "the blocks of the file")
     }
 
     /// The text of the file.

@@ -12,6 +12,9 @@ struct PickleReader {
     private var memo: [PickleValue] = []
     private var sparseMemo: [Int: PickleValue] = [:]
     private var opcodeOffset = 0
+    /// The opcodes executed, and one more for so many bytes that were searched for a line's end in vain.
+    private var work = 0
+    private static let searchedPerWork = 16
     private var valueCount = 0
 
     /// The values a pickle may create; a checkpoint's has thousands. The limit bounds the memory that a small file can use.
@@ -48,9 +51,23 @@ struct PickleReader {
         }
     }
 
+    /// The globals that a pickle names up to its end or to where it is damaged, and those among them that it calls or makes instances of.
+    ///
+    /// - Returns: also the place of the byte after it, nil if it is damaged, and the number of opcodes read.
+    static func calls(_ region: ByteRegion) -> (globals: [Pickle.Global], called: [Pickle.Global], end: Int?, work: Int) {
+        var machine = PickleReader(region, at: 0)
+        let isComplete = (try? machine.run()) != nil
+        let pickle = machine.pickle
+        return (
+            pickle.globals, pickle.objects.compactMap { pickle.global($0.callable) }, isComplete ? machine.reader.position : nil,
+            machine.work
+        )
+    }
+
     private mutating func run() throws(Problem) {
         while true {
             opcodeOffset = reader.position
+            work += 1
             let code: UInt8 = try number("an opcode")
             guard let opcode = PickleOpcode(rawValue: code) else { throw failure("opcode \(code) is not known") }
             if opcode == .stop {
@@ -180,7 +197,10 @@ extension PickleReader {
     private mutating func lineBytes() throws(Problem) -> ByteRegion {
         let start = reader.position
         let length = reader.region.withUnsafeBytes { $0[start...].firstIndex(of: 0x0A).map { $0 - start } }
-        guard let length else { throw failure("the file ends before a line's end") }
+        guard let length else {
+            work += reader.remaining / Self.searchedPerWork
+            throw failure("the file ends before a line's end")
+        }
         let line = try take(length)
         _ = try take(1)
         return line

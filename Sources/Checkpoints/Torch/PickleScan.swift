@@ -20,6 +20,8 @@ package struct PickleScan: Sendable {
     package private(set) var pickleCount = 0
     /// The members that could not be looked into, and why.
     package private(set) var hidden: [(member: String, problem: Problem)] = []
+    /// The bytes behind the last pickle of the file or of a member that are no pickle.
+    package private(set) var trailing: [(member: String?, byteCount: Int)] = []
 
     private var seen: Set<NamedGlobal> = []
 
@@ -57,12 +59,20 @@ package struct PickleScan: Sendable {
     private mutating func scanZip(_ region: ByteRegion, _ member: String?, _ depth: Int) {
         do throws(Problem) {
             guard let directory = try ZipDirectory(region) else { return }
-            scanEntries(of: directory, in: region, member, depth)
+            guard directory.unclaimedByteCount > 0 else { return scanEntries(of: directory, in: region, member, depth) }
+            if !scanSequence(region, member, depth) { scanEntries(of: directory, in: region, member, depth) }
         } catch {
-            // A part of a distributed checkpoint is a sequence of zip files.
-            guard let parts = ZipDirectory.sequence(in: region) else { return hide(member ?? "", error) }
-            for part in parts { scanEntries(of: part.directory, in: part.region, member, depth) }
+            if !scanSequence(region, member, depth) { hide(member ?? "", error) }
         }
+    }
+
+    /// Scans zip files that follow each other, such as the parts of a distributed checkpoint.
+    ///
+    /// - Returns: whether the bytes are such files.
+    private mutating func scanSequence(_ region: ByteRegion, _ member: String?, _ depth: Int) -> Bool {
+        guard let parts = ZipDirectory.sequence(in: region) else { return false }
+        for part in parts { scanEntries(of: part.directory, in: part.region, member, depth) }
+        return true
     }
 
     private mutating func scanEntries(of directory: ZipDirectory, in region: ByteRegion, _ member: String?, _ depth: Int) {
@@ -102,13 +112,15 @@ package struct PickleScan: Sendable {
         }
     }
 
-    /// Scans the pickles that follow each other from `start` on, and in PyTorch's old format those after the storages.
+    /// Scans the pickles that follow each other from `start` on, of PyTorch's old format those after the storages too, and those that begin
+    /// somewhere behind them.
     private mutating func scanPickles(_ region: ByteRegion, at start: Int, _ member: String?) {
         // Numbers may look like the beginning of a pickle: a truncated one counts only if its name or first bytes show that it is one.
         let isPickle = TorchLegacy.isPickle(region)
         let isNamed = member.map(Self.isNamed) ?? isPickle
         var position = start
         var isFirst = true
+        var isDamaged = false
         while position < region.count, pickleCount < Self.pickleLimit {
             let found = PickleReader.globals(region, at: position)
             let counts = isNamed || isPickle || !isFirst
@@ -120,9 +132,10 @@ package struct PickleScan: Sendable {
             add(found.globals, member)
             guard let end = found.end else {
                 hide(member ?? "", Problem(found.problem ?? "the pickle is damaged"))
+                isDamaged = true
                 break
             }
-            if isFirst, let behind = TorchLegacyStream.end(region, at: position) {
+            if let behind = TorchLegacyStream.end(region, at: position) {
                 // The five pickles of the format, whose globals are few, then the numbers.
                 var next = end
                 for _ in 0..<4 where next < behind {
@@ -137,6 +150,20 @@ package struct PickleScan: Sendable {
                 position = end
             }
             isFirst = false
+        }
+        guard position < region.count, !isFirst || isDamaged else { return }
+        if !isDamaged { trailing.append((member, region.count - position)) }
+        scanBuried(region, from: position, member)
+    }
+
+    private mutating func scanBuried(_ region: ByteRegion, from start: Int, _ member: String?) {
+        let buried = BuriedPickles(region, from: start)
+        pickleCount += buried.found.count
+        for globals in buried.found { add(globals, member) }
+        if buried.isIncomplete {
+            hide(
+                member ?? "",
+                Problem("too much behind the last pickle to be searched for others to the end", found: "\(region.count - start) bytes"))
         }
     }
 

@@ -52,7 +52,7 @@ extension Pickle {
     }
 
     /// The name of a type such as `torch.float4_e2m1fn_x2`.
-    private func typeName(_ value: PickleValue) -> String? {
+    func typeName(_ value: PickleValue) -> String? {
         guard let global = global(value) else { return nil }
         if case .elements(let dtype)? = TorchStorageType(dtype: global) { return dtype.rawValue }
         return global.name

@@ -15,61 +15,72 @@ enum TorchLegacy {
         "(dp", "(lp", "(d.", "(l.", "}q", "]q", "(dq", "(lq", "ccollections\n", "c__builtin__\n", "L119547037146038801333356L\n",
     ]
 
+    /// One of the objects that were written to a file one after the other.
+    private struct Part {
+        /// As users know it.
+        let format: String
+        let pickle: Pickle
+        let storages: StorageLookup
+        /// The offset after it.
+        let end: Int
+    }
+
     /// Reads a file's models; storages are used in place.
     ///
     /// - Parameter path: the file, for messages.
     /// - Throws: ``Problem`` for damaged and big-endian files, for unsupported tensors, and if there are no tensors.
     static func read(_ region: ByteRegion, path: String) throws(Problem) -> WeightFile {
-        let first: Pickle
-        let end: Int
+        let first: Part
         do {
-            (first, end) = try PickleReader.read(region)
+            first = try part(region, at: 0)
         } catch {
             // Joblib writes the bytes of arrays between the opcodes.
             let start = region.bytes(0..<min(region.count, 1 << 12)) ?? []
             if String(decoding: start, as: UTF8.self).contains("joblib.numpy_pickle") { throw Impostor.scikitLearn.error(path: path) }
             throw error.at(path: path)
         }
-        guard TorchLegacyStream.isMagic(first) else {
-            return try readPlain([first] + following(region, at: end), path: path)
+        var parts = [first]
+        while let last = parts.last, last.end < region.count, parts.count < partLimit, let next = try? part(region, at: last.end) {
+            parts.append(next)
         }
-        let stream: TorchLegacyStream
-        do {
-            stream = try TorchLegacyStream(region)
-        } catch {
-            throw error.at(path: path)
-        }
-        return try WeightFile(format: "PyTorch legacy", pickle: stream.pickle, path: path, storages: stream.storage)
+        return try models(of: parts, path: path)
     }
 
-    /// The pickles after a file's first one, up to its end or to bytes that are not a pickle.
-    private static func following(_ region: ByteRegion, at start: Int) -> [Pickle] {
-        var pickles: [Pickle] = []
-        var position = start
-        while position < region.count, pickles.count < pickleLimit, let (pickle, end) = try? PickleReader.read(region, at: position) {
-            pickles.append(pickle)
-            position = end
+    private static let pickleFormat = "pickle"
+    /// The objects that are looked at in one file.
+    private static let partLimit = 64
+
+    /// The object at `start`: a stream of the legacy format, or a plain pickle.
+    private static func part(_ region: ByteRegion, at start: Int) throws(Problem) -> Part {
+        let (pickle, end) = try PickleReader.read(region, at: start)
+        guard TorchLegacyStream.isMagic(pickle) else {
+            return Part(
+                format: pickleFormat, pickle: pickle,
+                storages: { (_, _) throws(Problem) in throw Problem(problem: "its storage is not in the file") }, end: end)
         }
-        return pickles
+        let stream = try TorchLegacyStream(region, at: start)
+        return Part(format: "PyTorch legacy", pickle: stream.pickle, storages: stream.storage, end: stream.end)
     }
 
-    /// The pickles that are looked at in one file.
-    private static let pickleLimit = 64
-
-    /// The models of pickles that were written to one file one after the other: where more than one pickle holds tensors, each model's key
-    /// begins with its pickle's place.
-    private static func readPlain(_ pickles: [Pickle], path: String) throws(Problem) -> WeightFile {
-        let holders = pickles.indices.filter { pickles[$0].holdsTensors }
-        let globals = WeightFile.foreignGlobals(of: pickles)
-        if let impostor = Impostor.pickle(globals: globals) { throw impostor.error(path: path) }
-        var models: [WeightFile.Model] = []
+    /// The models of objects that were written to one file one after the other: where more than one holds tensors, each model's key begins
+    /// with its object's place.
+    private static func models(of parts: [Part], path: String) throws(Problem) -> WeightFile {
+        let holders = parts.indices.filter { parts[$0].pickle.holdsTensors }
+        let globals = WeightFile.foreignGlobals(of: parts.map(\.pickle))
+        let plain = parts.filter { $0.format == pickleFormat }.map(\.pickle)
+        if let impostor = Impostor.pickle(globals: WeightFile.foreignGlobals(of: plain)) { throw impostor.error(path: path) }
+        var files: [WeightFile] = []
         for place in holders.isEmpty ? [0] : holders {
-            let file = try WeightFile(format: "pickle", pickle: pickles[place], path: path) { (_, _) throws(Problem) in
-                throw Problem(problem: "its storage is not in the file")
-            }
-            models += file.models.map { holders.count < 2 ? $0 : $0.nested(under: String(place)) }
+            let part = parts[place]
+            files.append(try WeightFile(format: part.format, pickle: part.pickle, path: path, storages: part.storages))
         }
-        return WeightFile(format: "pickle", models: models, keepsOrder: true, foreignGlobals: globals)
+        guard files.count > 1 else {
+            files[0].foreignGlobals = globals
+            return files[0]
+        }
+        var models: [WeightFile.Model] = []
+        for (place, file) in zip(holders, files) { models += file.models.map { $0.nested(under: String(place)) } }
+        return WeightFile(format: files[0].format, models: models, keepsOrder: true, foreignGlobals: globals)
     }
 
     /// The error for the tar archives that PyTorch wrote before 0.1.10; nil if the members are not those of such an archive.

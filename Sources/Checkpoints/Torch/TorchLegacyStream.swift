@@ -24,9 +24,10 @@ struct TorchLegacyStream {
         return bytes.withUnsafeBytes { $0.elementsEqual(magic) || $0.elementsEqual(magicDigits) }
     }
 
+    /// - Parameter start: where in `region` it begins.
     /// - Throws: ``Problem`` if the bytes are not such a stream.
-    init(_ region: ByteRegion) throws(Problem) {
-        var position = 0
+    init(_ region: ByteRegion, at start: Int = 0) throws(Problem) {
+        var position = start
         func next(_ what: String) throws(Problem) -> Pickle {
             do {
                 let (pickle, end) = try PickleReader.read(region, at: position)
@@ -84,8 +85,8 @@ struct TorchLegacyStream {
 
     /// The offset after the stream that begins at `start`; nil if none does.
     static func end(_ region: ByteRegion, at start: Int) -> Int? {
-        guard start == 0, let first = try? PickleReader.read(region).pickle, isMagic(first) else { return nil }
-        return try? TorchLegacyStream(region).end
+        guard let first = try? PickleReader.read(region, at: start).pickle, isMagic(first) else { return nil }
+        return try? TorchLegacyStream(region, at: start).end
     }
 
     /// The bytes of a storage, checked against the size that the pickle gives.

@@ -20,6 +20,9 @@ extension WeightFile {
         }
         let foreign = Self.foreignGlobals(of: [pickle])
         guard !candidates.isEmpty else {
+            if DeepSpeedProcesses.isDescription(pickle, []) {
+                throw DeepSpeedProcesses.missingStates(path: path, baseName: MemberPath.baseName(path))
+            }
             let called = foreign.first.map { "; the pickle calls \($0), which is not executed" } ?? ""
             throw Problem(path: path, problem: "no tensors" + called)
         }
@@ -32,6 +35,9 @@ extension WeightFile {
                 model.module = reader.module(value)
             }
             models.append(model)
+        }
+        if DeepSpeedProcesses.isDescription(pickle, models) {
+            throw DeepSpeedProcesses.missingStates(path: path, baseName: MemberPath.baseName(path))
         }
         let settings = NanoGPTSettings(pickle)
         self.init(

@@ -44,6 +44,7 @@ enum TrainingKeys {
         "opt", "opt_state", "opt_state_dict", "opt_states", "adam", "sgd", "scaler", "grad_scaler", "scaler_state_dict", "amp",
         "rng", "rng_state", "rng_states", "random_state", "torch_rng_state", "cuda_rng_state", "numpy_rng_state",
         "callbacks", "loops", "lr", "history", "metrics", "losses", "gradients", "grads", "_metadata",
+        "frozen_param_fragments",
     ]
     private static let parts = ["optim", "scheduler", "rng_state", "lr_sched"]
 

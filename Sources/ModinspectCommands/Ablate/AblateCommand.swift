@@ -94,7 +94,7 @@ struct AblateCommand: FileCommand, DataCommand {
 
     private func ablate(_ path: String, to target: ReportTarget) throws {
         let given = try ClusterFile(path: clusters.path)
-        let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
+        let model = try source.load(path, output.diagnostics, architecture: architecture.architecture)
         output.diagnostics.describe(model)
         weightMemory.limit(model, output.diagnostics)
         var request = AblationRequest(

@@ -9,7 +9,7 @@ import Text
 extension CircuitCommand {
     /// `--method prune`.
     func findWeights(_ path: String, data: String, to target: ReportTarget) throws {
-        let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
+        let model = try source.load(path, output.diagnostics, architecture: architecture.architecture)
         output.diagnostics.describe(model)
         let prepared = try weightRequest(model, data: data).prepared()
         output.diagnostics.describe(prepared.batches.dataset)

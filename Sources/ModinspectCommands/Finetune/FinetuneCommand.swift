@@ -69,7 +69,7 @@ struct FinetuneCommand: FileCommand {
             throw Problem("an unfinished run exists", path: file.path, hint: "--resume continues it, --force restarts")
         }
         let ending = try CheckpointRun.locating(checkpoint) {
-            let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
+            let model = try source.load(checkpoint, output.diagnostics, architecture: architecture.architecture)
             output.diagnostics.describe(model)
             let constants = model.network.constants.map { "'\($0)'" }
             if !constants.isEmpty {

@@ -35,6 +35,13 @@ struct UnscannedInfo: Encodable {
     let reason: String
 }
 
+/// Bytes behind the last pickle of a file that are no pickle.
+struct TrailingInfo: Encodable {
+    /// The member of the archive that holds the pickle; nil for the file itself.
+    let member: String?
+    let bytes: Int
+}
+
 /// The progress of a training run.
 struct TrainingInfo: Encodable {
     let step: Int?

@@ -61,7 +61,7 @@ struct InfoCommand: FileCommand, ListCommand {
         let run = CheckpointRun(diagnostics: output.diagnostics)
         let paths = try inputs.paths()
         try run.forEach(paths) { path in
-            let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
+            let model = try source.load(path, output.diagnostics, architecture: architecture.architecture)
             try stream.write((inputs.mayBeSeveral ? path.pathLine + "\t" : "") + "\(try model.words())\n")
         }
         try stream.finish()

@@ -46,6 +46,8 @@ struct CheckpointInfo: Encodable {
     let globals: [GlobalInfo]
     /// The members that could not be searched for pickles.
     let unscanned: [UnscannedInfo]
+    /// The bytes behind the last pickle of the file or of a member that are no pickle.
+    let trailing: [TrailingInfo]
     /// What the file says of itself beside its tensors.
     let metadata: [MetadataInfo]
     /// The progress of the training run that wrote it; nil if no file records it.
@@ -173,6 +175,7 @@ extension CheckpointInfo {
         let scan = PickleScan(checkpoint.sources + (checkpoint.base?.sources ?? []))
         globals = scan.globals.map { GlobalInfo(global: $0.name, member: $0.member, foreign: $0.isForeign) }
         unscanned = scan.hidden.map { UnscannedInfo(member: $0.member, reason: $0.problem.what) }
+        trailing = scan.trailing.map { TrailingInfo(member: $0.member, bytes: $0.byteCount) }
         foreignGlobals = Set(checkpoint.foreignGlobals + scan.globals.filter(\.isForeign).map(\.name)).sorted()
         metadata = checkpoint.metadata.map(MetadataInfo.init)
         training = checkpoint.training.map { TrainingInfo(step: $0.step, epoch: $0.epoch) }

@@ -89,6 +89,9 @@ enum InfoText {
         let reasons = LeftOut.allCases.filter { $0 != .vector }.compactMap { reason in leftOut[reason].map { reason.counted($0.count) } }
         if !reasons.isEmpty { line("left out", reasons.joined(separator: ", ")) }
         if !info.globals.isEmpty { line("globals", globals(info)) }
+        for part in info.trailing {
+            line("not read", ByteText.counted(part.bytes, "byte") + " behind the last pickle" + (part.member.map { " of '\($0)'" } ?? ""))
+        }
         for assumption in info.assumptions { line("assumed", assumption) }
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
         line("runs", info.runProblem.map { "no: " + $0 } ?? "as \(info.runsAs ?? info.family)")

@@ -3,6 +3,7 @@ import Archives
 import ArgumentParser
 import Checkpoints
 import Datasets
+import Networks
 
 /// Which of several models in a checkpoint is meant, and whether the file is hashed.
 struct CheckpointOptions: ParsableArguments {
@@ -52,15 +53,31 @@ struct CheckpointOptions: ParsableArguments {
     /// - Parameter isDescribed: whether the result names what cannot be read: without that a note counts tensors, and an adapter or a model
     ///   without all of its files is an error.
     func open(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
+        let checkpoint = try openQuietly(path, diagnostics, isDescribed: isDescribed)
+        diagnostics.noteAssumptions(checkpoint)
+        if !isDescribed { diagnostics.noteUnreadable(checkpoint) }
+        return checkpoint
+    }
+
+    /// Opens a checkpoint as a model that runs. What is missing or cannot be read is an error if the model needs it, and otherwise said in a note.
+    func load(_ path: String, _ diagnostics: Diagnostics, architecture: Architecture?) throws -> LoadedModel {
+        let model = try LoadedModel(openQuietly(path, diagnostics), architecture: architecture)
+        diagnostics.noteAssumptions(model.checkpoint)
+        diagnostics.noteUnreadable(model.checkpoint)
+        return model
+    }
+
+    private func openQuietly(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
         try Self.checkName(path)
         var checkpoint = try diagnostics.timing("\(path): opened") {
             try merged(Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key)))
         }
-        if let config { checkpoint = checkpoint.with(configuration: try GivenConfiguration(config).merged(into: checkpoint.configuration)) }
+        if let config {
+            let given = try GivenConfiguration(config)
+            checkpoint = checkpoint.with(configuration: try given.merged(into: checkpoint.configuration), given: given.origin)
+        }
         if !isDescribed, let refusal = checkpoint.refusal ?? checkpoint.incompleteness { throw refusal }
         diagnostics.describe(checkpoint)
-        for assumption in checkpoint.assumptions { diagnostics.note("\(path): \(assumption)") }
-        if !isDescribed { diagnostics.noteUnreadable(checkpoint) }
         return checkpoint
     }
 
@@ -109,6 +126,11 @@ struct CheckpointOptions: ParsableArguments {
 }
 
 extension Diagnostics {
+    /// What is assumed of a checkpoint that its files do not say, or is missing in it.
+    func noteAssumptions(_ checkpoint: Checkpoint) {
+        for assumption in checkpoint.assumptions { note("\(checkpoint.path): \(assumption)") }
+    }
+
     /// Counts the tensors that cannot be read and are in no result. If there are no others, requesting one gives an error that
     /// says more.
     func noteUnreadable(_ checkpoint: Checkpoint) {

@@ -1,4 +1,5 @@
 import Archives
+import Checkpoints
 import Text
 
 /// The settings that `--config` gives: those of a file, or `key=value,...`, where values are JSON or plain words.
@@ -9,12 +10,15 @@ struct GivenConfiguration {
     }
 
     private let source: Source
+    /// Where the settings are from, for messages.
+    let origin: GivenSettings
 
     /// Whether the text is the name of a file, not settings.
     static func isFile(_ text: String) -> Bool { !text.contains("=") }
 
     /// - Throws: ``Problem`` for a file that cannot be read or is no JSON object, and for settings without a name.
     init(_ text: String) throws {
+        origin = GivenSettings(file: Self.isFile(text) ? text : nil)
         if Self.isFile(text) {
             let file = try ByteRegion.contents(path: text)
             guard file.count <= 1 << 22, JSONMembers(file.withUnsafeBytes { Array($0) }) != nil else {

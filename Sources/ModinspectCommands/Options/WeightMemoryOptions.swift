@@ -18,7 +18,7 @@ struct WeightMemoryOptions: ParsableArguments {
         let (needed, limit) = (values.convertedByteCount, values.keptLimit)
         guard needed > limit else { return }
         diagnostics.note(
-            "\(model.checkpoint.path): its weights need \(ByteText.size(needed)) of memory once decoded, of which \(ByteText.size(limit)) are kept; the rest is decoded for each batch"
+            "\(model.checkpoint.path): its weights need \(ByteText.size(needed)) of memory once decoded; at most \(ByteText.size(limit)) is kept, and the rest is decoded for each batch"
         )
     }
 }

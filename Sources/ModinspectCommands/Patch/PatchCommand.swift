@@ -146,7 +146,7 @@ struct PatchCommand: FileCommand, DataCommand {
 
     private func patch(_ path: String, to target: ReportTarget) throws {
         let given = try clusterFile.map(ClusterFile.init(path:))
-        let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
+        let model = try source.load(path, output.diagnostics, architecture: architecture.architecture)
         output.diagnostics.describe(model)
         output.diagnostics.describePairs(of: model)
         weightMemory.limit(model, output.diagnostics)

@@ -46,7 +46,7 @@ struct ExtractCommand: FileCommand {
         let target = try output.target()
         try CheckpointRun.locating(checkpoint) {
             let given = try ClusterFile(path: clusters.path)
-            let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
+            let model = try source.load(checkpoint, output.diagnostics, architecture: architecture.architecture)
             output.diagnostics.describe(model)
             let extraction = try ClusterExtraction(
                 model.checkpoint, network: model.network,

@@ -46,7 +46,7 @@ struct PermuteCommand: FileCommand {
         let stream = try newClusters.map { ResultStream(try Destination(path: $0)) }
         try CheckpointRun.locating(checkpoint) {
             let given = try ClusterFile(path: clusters.path)
-            let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
+            let model = try source.load(checkpoint, output.diagnostics, architecture: architecture.architecture)
             output.diagnostics.describe(model)
             let order = try ClusterOrder(
                 model.checkpoint, network: model.network,

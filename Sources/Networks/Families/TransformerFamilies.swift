@@ -40,8 +40,11 @@ package struct TransformerFamilies: Sendable {
     ) throws(Problem) -> Network? {
         guard catalog.family.hasBlocks || families.families.contains(where: { $0.family == catalog.family }) else { return nil }
         let (family, settings) = try families.family(of: checkpoint, catalog: catalog)
-        return try family.network(
+        let network = try family.network(
             FamilySource(settings: settings, names: CheckpointNames(checkpoint), checkpoint: checkpoint, catalog: catalog))
+        // A model's own file may hold anything; what somebody gave is meant to be read.
+        if checkpoint.givenSettings != nil, let misspelling = settings.misspelling { throw misspelling }
+        return network
     }
 
     /// What a network of the checkpoint would assume that neither tensors nor settings say, in words; nil if that is nothing, or it has none.

@@ -48,6 +48,20 @@ extension JSONCursor {
         return numbers
     }
 
+    /// Reads a list of whole numbers of 0 or more in digits alone: neither `2.0` nor `-0`.
+    package mutating func readUnsignedIntegers() throws -> [Int] {
+        var numbers: [Int] = []
+        numbers.reserveCapacity(try elementCount())
+        try readList { cursor in
+            let isSigned = cursor.peek() == UInt8(ascii: "-")
+            let ahead = cursor
+            if !isSigned, let number = cursor.readPlainInteger() { return numbers.append(number) }
+            guard !isSigned, case .integer(let number)? = try? cursor.readNumber() else { throw ahead.unexpected("a whole number from 0") }
+            numbers.append(number)
+        }
+        return numbers
+    }
+
     /// Reads a number.
     package mutating func readDouble() throws -> Double {
         let ahead = self

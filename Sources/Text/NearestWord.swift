@@ -1,7 +1,7 @@
 /// The known word that a misspelt one was probably meant to be.
-enum NearestWord {
+package enum NearestWord {
     /// - Returns: the word of `known` that differs least from `word`; nil if all differ too much for a typing mistake.
-    static func nearest(to word: String, in known: [String]) -> String? {
+    package static func nearest(to word: String, in known: [String]) -> String? {
         let letters = Array(word.lowercased().unicodeScalars)
         // A long line of arguments is not a misspelling, and the table grows with the square of the length.
         guard !letters.isEmpty, letters.count <= 64 else { return nil }
@@ -14,6 +14,17 @@ enum NearestWord {
             return isBeginning ? (candidate, target.count) : nil
         }
         return ranked.min { $0.distance < $1.distance }?.word
+    }
+
+    /// - Returns: the word of `known` that differs from `word` by one or two slips of the typist; nil if there is none. Short words differ by
+    ///   one: other words are as near.
+    package static func slip(of word: String, in known: some Sequence<String>) -> String? {
+        let letters = Array(word.unicodeScalars)
+        guard letters.count >= 4, letters.count <= 64 else { return nil }
+        let most = letters.count < 8 ? 1 : 2
+        return known.lazy.filter { abs($0.unicodeScalars.count - letters.count) <= most }
+            .map { (word: $0, distance: distance(letters, Array($0.unicodeScalars))) }
+            .filter { (1...most).contains($0.distance) }.min { ($0.distance, $0.word) < ($1.distance, $1.word) }?.word
     }
 
     /// The insertions, deletions, replacements and exchanges of neighbours that turn one word into the other (optimal string alignment).
