@@ -55,7 +55,7 @@ package struct DataFit {
         default: break
         }
         if case .labels = dataset.targets, case .tokens = network.input, !network.scoresClasses {
-            let task = network.anatomy.outputKind == .maskedTokens ? "masked" : "next-token"
+            let task = network.outputKind == .maskedTokens ? "masked" : "next-token"
             throw Problem(
                 name, "has a class for each sample, which a model of tokens does not score", expected: "token ids or answers",
                 hint: .giveTask(task, means: "leaves the labels aside"))
@@ -83,7 +83,7 @@ package struct DataFit {
 
     /// What a model scores must be what the data asks for.
     private static func checkOutput(_ network: Network, _ dataset: Dataset) throws(Problem) {
-        switch (network.anatomy.outputKind, dataset.targets) {
+        switch (network.outputKind, dataset.targets) {
         case (.answers, .masked):
             throw Problem(
                 dataset.name, "asks for masked tokens, and the model predicts the next one", expected: "text",
@@ -176,5 +176,5 @@ package struct DataFit {
 
 extension Network {
     /// Whether the output scores classes of whole samples.
-    fileprivate var scoresClasses: Bool { if case .classes = anatomy.outputKind { true } else { false } }
+    fileprivate var scoresClasses: Bool { if case .classes = outputKind { true } else { false } }
 }

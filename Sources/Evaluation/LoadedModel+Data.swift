@@ -18,7 +18,7 @@ extension LoadedModel {
     /// What the model does with text that asks for nothing else.
     private var task: DataTask? {
         guard case .tokens = network.input else { return nil }
-        return switch network.anatomy.outputKind {
+        return switch network.outputKind {
         case .answers: .nextToken
         case .maskedTokens: .masked
         case .classes: .classify
@@ -29,7 +29,7 @@ extension LoadedModel {
     /// What the model's `config.json` says of its classes; nil without one.
     private var configuredClasses: ConfiguredClasses? {
         // States may have names of classes that the head had which is not there.
-        let count = network.anatomy.outputKind == .states ? Int(Int32.max) : network.outputWidth
+        let count = network.outputKind == .states ? Int(Int32.max) : network.outputWidth
         return checkpoint.configuration?.inMemory.withUnsafeBytes { bytes in
             String(validating: bytes, as: UTF8.self) == nil ? nil : ConfiguredClasses(bytes, count: count)
         }
@@ -80,13 +80,13 @@ extension LoadedModel {
 
     /// The data, read as described by ``completed(_:)``.
     ///
-    /// Token ids alone ask for the next token, or for masked tokens where the model predicts those; of a model without a head, or where the
-    /// model is not asked for labels, they ask for nothing.
+    /// Token ids alone ask for the next token, or for masked tokens where the model predicts those; of a model without a head, of one that
+    /// sees the next token and scores something else, or where the model is not asked for labels, they ask for nothing.
     package func dataset(_ source: DatasetSource) throws -> Dataset {
         var dataset = try completed(source).open()
         dataset.areLabelsGroups = source.labelsAreGroups
         dataset = try labelledAsInFile(dataset)
-        if case .labels = dataset.targets, dataset.classNames.isEmpty, network.anatomy.outputKind != .states {
+        if case .labels = dataset.targets, dataset.classNames.isEmpty, network.outputKind != .states {
             dataset.classNames = classNames.names
             if let problem = configuredClasses?.problem, !source.labelsAreGroups {
                 dataset.notes.append("names of classes are left out: \(problem)")
@@ -94,13 +94,18 @@ extension LoadedModel {
         }
         try checkKind(of: dataset, source)
         guard case .nextToken = dataset.targets else { return dataset }
-        if case .states = network.anatomy.outputKind { return dataset.asking(.none) }
+        switch network.outputKind {
+        case .states: return dataset.asking(.none)
+        // What a model that sees the next token says of each is no guess at it.
+        case .answers where network.readsLaterTokens: return dataset.asking(.none)
+        default: break
+        }
         return source.labelsAreGroups ? dataset.asking(.none) : dataset
     }
 
     /// Whether the data asks for what the model was trained to give, numbers or classes, where nobody says what is meant.
     private func checkKind(of dataset: Dataset, _ source: DatasetSource) throws(Problem) {
-        guard source.task == nil, !source.labelsAreGroups, case .classes = network.anatomy.outputKind,
+        guard source.task == nil, !source.labelsAreGroups, case .classes = network.outputKind,
             let problemType = configuredClasses?.problemType, ConfiguredClasses.problemTypes.contains(problemType)
         else { return }
         switch dataset.targets {

@@ -127,6 +127,9 @@ package struct Network: Sendable {
     /// The only number of tokens that sequences may have; nil if the graph leaves it open.
     package internal(set) var fixedLength: Int?
 
+    /// Finds whether later tokens are seen; nil where it is known, or makes no difference.
+    var laterTokens: LaterTokens?
+
     /// What the file calls the classes that the outputs score, in their order; nil if it does not say.
     package internal(set) var classLabels: [Int]?
 

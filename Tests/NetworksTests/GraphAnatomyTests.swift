@@ -14,7 +14,16 @@ struct GraphAnatomyTests {
         "llama-script", "llama-dynamo", "qwen3-dynamo", "gpt_neox-dynamo", "gemma2-dynamo", "mistral-dynamo", "phi3-dynamo", "gptj-script",
         "gptj-dynamo", "bloom-dynamo",
         "timm-vit-script", "timm-vit-dynamo", "torchvision-vit-script", "torchvision-vit-dynamo",
+        "gpt2-program", "gpt2-decomposed", "llama-program", "llama-decomposed", "gpt_neox-decomposed", "distilbert-classes-decomposed",
+        "distilbert-masked-decomposed", "timm-vit-decomposed", "torchvision-vit-decomposed",
     ]
+
+    private static func open(_ name: String) throws -> Network {
+        let isProgram = name.hasSuffix("-program") || name.hasSuffix("-decomposed")
+        return try LoadedModel(
+            Checkpoint.open(Fixtures.path(isProgram ? "graphs/decomposed/\(name).pt2" : "onnx/anatomy/\(name).onnx"))
+        ).network
+    }
 
     private static func family(_ name: String) -> String {
         let model = name.split(separator: "-").dropLast().joined(separator: "-")
@@ -62,7 +71,7 @@ struct GraphAnatomyTests {
 
     @Test(arguments: exported)
     func partsAreThoseOfTheFamily(name: String) throws {
-        let graph = try LoadedModel(Checkpoint.open(Fixtures.path("onnx/anatomy/\(name).onnx"))).network
+        let graph = try Self.open(name)
         let family = try LoadedModel(Checkpoint.open(Fixtures.path(Self.family(name)))).network
         #expect(graph.anatomy.gap == nil)
         #expect(graph.anatomy.outputKind == family.anatomy.outputKind)
@@ -99,11 +108,49 @@ struct GraphAnatomyTests {
         }
     }
 
+    /// Attention that is written out by hand, by sums over named dimensions, or fused, has the same parts after `run_decompositions()`, and mixes
+    /// in them what PyTorch does.
+    @Test(arguments: ["heads", "sums", "sums-causal", "fused", "fused-causal", "encoder"])
+    func decomposedProgramsHaveTheParts(name: String) throws {
+        let (program, decomposed) = (try Self.open("\(name)-program"), try Self.open("\(name)-decomposed"))
+        let values = try Checkpoint.open(Fixtures.path("graphs/decomposed/\(name).safetensors"))
+        #expect(program.anatomy.gap == nil && decomposed.anatomy.gap == nil)
+        #expect(decomposed.anatomy.blocks.count == (name == "encoder" ? 2 : 1))
+        try compare(decomposed, Self.nodes(decomposed.anatomy), program, Self.nodes(program.anatomy))
+        let ids = try #require(values["x"]).doubles().map { Int32($0) }
+        let of = ["heads", "fused-causal"].contains(name) ? ["-of-two-decomposed"] : []
+        for ending in ["-program", "-decomposed"] + of {
+            let network = try Self.open(name + ending)
+            let isCausal = name.hasSuffix("causal") || name == "heads"
+            #expect(network.anatomy.outputKind == (isCausal ? .answers : .maskedTokens) && network.outputKind == network.anatomy.outputKind)
+            let attention = try #require(network.anatomy.blocks.first?.attention)
+            let batch = Batch.tokens(TokenBatch(ids: ids, samples: 3, length: 5))
+            let executor = try Executor(
+                network, batch: batch.shape, request: RunRequest(recorded: [attention.mixed, network.output]), team: Team(size: 1))
+            let recording = executor.run(batch)
+            for (node, tensor) in [(attention.mixed, "mixed"), (network.output, "y")] {
+                let (found, expected) = (try #require(recording[node]), try #require(values[tensor]))
+                #expect(found.shape == expected.shape)
+                ReferenceValues.close(found.elements, expected.floats(), within: 1e-5, "\(name)\(ending): \(tensor)")
+            }
+        }
+    }
+
+    /// Where a graph has no parts, what its outputs see is found by running it.
+    @Test func whatIsSeenIsFoundWithoutParts() throws {
+        func network(_ name: String) throws -> Network { try Self.open("window-\(name)-program") }
+        let (before, both, states) = (try network("before"), try network("both"), try network("states"))
+        for network in [before, both, states] { #expect(network.anatomy.blocks.isEmpty && network.anatomy.outputKind == .answers) }
+        #expect(!before.readsLaterTokens && before.outputKind == .answers)
+        #expect(both.readsLaterTokens && both.outputKind == .maskedTokens)
+        #expect(states.readsLaterTokens && states.outputKind == .answers)
+    }
+
     /// A network in words has the parts of the same network as PyTorch exported it.
     @Test(arguments: ["tokens", "attending"], ["script", "dynamo"])
     func partsInWordsAreThoseOfTheExport(name: String, exporter: String) throws {
         let words = try Chain.network(of: GraphWordsTests.checkpoint(name), Architecture(GraphWordsTests.words[name] ?? ""))
-        let graph = try LoadedModel(Checkpoint.open(Fixtures.path("onnx/anatomy/words-\(name)-\(exporter).onnx"))).network
+        let graph = try Self.open("words-\(name)-\(exporter)")
         #expect(words.anatomy.gap == nil && graph.anatomy.gap == nil)
         #expect(words.anatomy.outputKind == graph.anatomy.outputKind)
         #expect(words.anatomy.blocks.count == ["tokens": 1, "attending": 2][name])
@@ -127,7 +174,7 @@ struct GraphAnatomyTests {
     /// Without the steps between its nodes a graph computes as much: fused attention in place of products and a softmax.
     @Test(arguments: exported)
     func attentionRunsInOneStep(name: String) throws {
-        let graph = try LoadedModel(Checkpoint.open(Fixtures.path("onnx/anatomy/\(name).onnx"))).network
+        let graph = try Self.open(name)
         let parts = graph.anatomy.blocks.compactMap(\.attention)
         #expect(!parts.isEmpty)
         for part in parts {

@@ -260,11 +260,14 @@ struct TorchExportConversion {
         case "embedding": result = add(name, "Gather", [try value(node, "weight"), try value(node, "indices")])
         case "cat":
             var parts: [String] = []
-            for part in node["tensors"]?.tensors ?? [] {
+            // An empty list, as a cache of keys begins with, goes with tensors of any shape.
+            let tensors = node["tensors"]?.tensors ?? []
+            let joined = tensors.filter { program.shapes[$0] != [0] }
+            for part in joined.isEmpty ? tensors : joined {
                 guard let value = values[part] else { throw Problem("reads what nothing makes", found: "'\(part)'") }
                 parts.append(writer.cast(value, to: try outputType(node).element))
             }
-            guard let first = node["tensors"]?.tensors?.first else { throw Problem("joins nothing") }
+            guard let first = joined.first ?? tensors.first else { throw Problem("joins nothing") }
             result = add(name, "Concat", parts, [("axis", .integer(try axis(node, "dim", of: first, 0)))])
         case "mean", "sum", "amax", "amin":
             let dims = node["dim"] == nil ? [] : try integers(node, "dim")

@@ -24,7 +24,7 @@ extension Diagnostics {
 
     /// Says where the answers to prompt pairs are read by a model that gives them at masked tokens.
     func describePairs(of model: LoadedModel) {
-        guard case .maskedTokens = model.network.anatomy.outputKind else { return }
+        guard case .maskedTokens = model.network.outputKind else { return }
         note(
             "\(model.checkpoint.path): predicts masked tokens, and the answers to pairs are read at the last position of each prompt all the same"
         )

@@ -84,6 +84,10 @@ extension GraphConversion {
         try node.checkAttributes()
         var (a, b) = (try required(node, 0), try required(node, 1))
         let name = site(node)
+        // A matrix that is repeated for each sample is one layer for all.
+        if isRepeated(b), a.site == nil || !zip(a.shapes, b.shapes).allSatisfy({ $0.dropLast(2) == $1.dropLast(2) }) {
+            b = try repeatedApart(b, self.site(node, "b"))
+        }
         if let site = a.site, a.shapes[0].count >= 2, let matrix = matrix(b, isOutIn: false) {
             if let (index, bias) = bias(after: node, matrix.output) {
                 let sum = model.nodes[index]
@@ -94,6 +98,7 @@ extension GraphConversion {
             }
             return try add(name, Linear(layout: matrix.layout), [site], parameters: [matrix.parameter])
         }
+        b = try repeatedApart(b, self.site(node, "b"))
         // A vector is a matrix of one row, or of one column.
         let (isRow, isColumn) = (a.shapes[0].count == 1, b.shapes[0].count == 1)
         if isRow { a = try reshaped(a, to: a.shapes.map { [1] + $0 }, self.site(node, "row")) }

@@ -23,6 +23,25 @@ extension GraphConversion {
         }
         if let numbers = numbers(entries, isSetting: true) {
             if numbers.count == 1 {
+                if axis == 0, let row = rowForEachSample(numbers[0]),
+                    let template = template(probes.map { [$0.samples] + row.shape.dropFirst() })
+                {
+                    // Once for all samples, whose number the file fixes, then for each.
+                    let constant = (row.integers, row.shape)
+                    let once =
+                        if let weight, weight.1 == .rows {
+                            try add(
+                                self.site(node, "row"), EntryLookup(axis: axis, constant: constant, isOfParameter: true),
+                                parameters: [weight.0])
+                        } else {
+                            try add(
+                                self.site(node, "row"), EntryLookup(axis: axis, constant: constant), [try site(of: table, for: name)],
+                                type: table.type)
+                        }
+                    let rest = Array(table.shapes[0].dropFirst())
+                    let whole = ShapeTemplate(template.lengths + rest.map { .fixed($0) })
+                    return try add(name, Rearrangement(.repeated(whole)), [once.site!], type: table.type)
+                }
                 let constant = (numbers[0].integers, numbers[0].shape)
                 if let weight, weight.1 == .rows, rank >= 1 {
                     return try add(name, EntryLookup(axis: axis, constant: constant, isOfParameter: true), parameters: [weight.0])
@@ -62,6 +81,15 @@ extension GraphConversion {
             return try add(name, EntryLookup(axis: 0, isOfParameter: true), [numbers], parameters: [parameter])
         }
         return try add(name, EntryLookup(axis: 0), [try site(of: table, for: site(node, "table")), numbers], type: table.type)
+    }
+
+    /// The numbers of one sample, with a first dimension of 1, of a constant that has the same ones for each of the samples whose number the
+    /// file fixes; nil for any other.
+    private func rowForEachSample(_ numbers: GraphNumbers) -> GraphNumbers? {
+        guard let samples = fixedSamples, samples > 1, numbers.shape.count > 1, numbers.shape[0] == samples else { return nil }
+        let row = Array(numbers.values.prefix(numbers.shape.dropFirst().reduce(1, *)))
+        guard !row.isEmpty, numbers.values.indices.allSatisfy({ numbers.values[$0] == row[$0 % row.count] }) else { return nil }
+        return GraphNumbers([1] + numbers.shape.dropFirst(), row)
     }
 
     /// Where lists begin that count the positions of a sequence up, alone or once for each sample; nil if they do not.

@@ -60,8 +60,9 @@ extension GraphConversion {
         guard shapes.count == value.shapes.count else {
             throw Problem("the shape does not hold the elements", found: words(value.shapes.first ?? []))
         }
-        // Tokens are what embeddings read, as they are.
-        if shapes == value.shapes, value.site != nil { return value }
+        // Tokens are what embeddings read, and matrices what products multiply by, as they are.
+        if shapes == value.shapes, value.site != nil || value.parameter != nil { return value }
+        if isRepeated(value) { return try reshaped(repeatedApart(value, "\(name).input"), to: shapes, name) }
         if let stored = value.parameter, !stored.type.isWhole, let parameter = parameter(stored, shape: shapes[0]),
             shapes.allSatisfy({ $0 == shapes[0] })
         {
@@ -150,6 +151,7 @@ extension GraphConversion {
         guard let first = inputs.first, let axis = GraphFolding.axis(node.integer("axis") ?? 0, first.shapes[0].count) else {
             throw Problem("has no such dimension")
         }
+        if inputs.count == 1, first.site != nil { return first }
         var sites: [String] = []
         let samples = inputs.first {
             $0.shapes.indices.allSatisfy { place in inputs[0].shapes.count > place } && $0.shapes[0].first == probes[0].samples
@@ -265,6 +267,9 @@ extension GraphConversion {
         }
         var wanted = probes.indices.map { numbers.count == 1 ? numbers[0].integers : numbers[$0].integers }
         if numbers.count == 1 { wanted = samplesRestored(input, repeatedTo: wanted) }
+        // What it repeats once stays as it is.
+        if input.site != nil, zip(input.shapes, wanted).allSatisfy({ (try? repeatedShape($0, $1)) == $0 }) { return input }
+        if let matrix = repeatedMatrix(node, input, to: wanted) { return matrix }
         guard let template = template(wanted) else { throw Problem("the shape depends on the batch in a way that is not followed") }
         return try apply(Rearrangement(.repeated(template)), node)
     }

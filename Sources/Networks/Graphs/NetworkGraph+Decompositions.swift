@@ -1,7 +1,8 @@
 import Tensors
 
 extension NetworkGraph {
-    /// Replaces what exporters write out step by step by the operation that a person would name: GELU, SiLU, layer norm.
+    /// Replaces what exporters write out step by step by the operation that a person would name: GELU, SiLU, layer norm, a layer with its
+    /// bias.
     ///
     /// The site of the last step becomes that of the operation; steps that nothing else reads are left out.
     mutating func nameDecompositions() {
@@ -33,7 +34,9 @@ private struct DecompositionSearch {
 
     mutating func run() {
         for place in nodes.indices {
-            if let found = geluOfError(place) ?? geluOfTangent(place) ?? silu(place) ?? layerNorm(place) ?? rootMeanSquareNorm(place) {
+            if let found = geluOfError(place) ?? geluOfTangent(place) ?? silu(place) ?? layerNorm(place) ?? rootMeanSquareNorm(place)
+                ?? biased(place)
+            {
                 replace(place, found)
             }
         }
@@ -180,6 +183,17 @@ private struct DecompositionSearch {
             if let term = scaled(other, by: 0.044715), term.input == x { return [term.place, product] }
         }
         return nil
+    }
+
+    /// A product with a stored matrix, plus a bias.
+    private func biased(_ place: Int) -> Found? {
+        guard (nodes[place].operation as? Arithmetic)?.function == .add, nodes[place].inputs.count == 1,
+            let bias = nodes[place].parameters.first, let product = maker(nodes[place].inputs[0]),
+            let layer = nodes[product].operation as? Linear, nodes[product].parameters.count == 1,
+            let weight = nodes[product].parameters.first, readers[nodes[product].name] == 1,
+            bias.shape == [layer.layout == .outIn ? weight.shape[0] : weight.shape[1]]
+        else { return nil }
+        return Found(operation: layer, input: nodes[product].inputs[0], parameters: [weight, bias], steps: [product])
     }
 
     /// x times its logistic function.

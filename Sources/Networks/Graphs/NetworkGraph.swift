@@ -117,6 +117,8 @@ package struct NetworkGraph: Sendable {
         guard let output = places[output] else { throw Problem("the output is no node", found: "'\(output)'") }
         builder.anatomy = anatomy
         builder.anatomy.outputKind = outputKind
-        return builder.network(input: input, output: output, outputWidth: outputWidth, ignoring: isIgnored)
+        var network = builder.network(input: input, output: output, outputWidth: outputWidth, ignoring: isIgnored)
+        if case .tokens = input, case .answers = outputKind { network.laterTokens = LaterTokens() }
+        return network
     }
 }

@@ -113,6 +113,8 @@ struct AttentionSearch {
                 site = node.inputs[0]
             case is Identity: site = node.inputs[0]
             case is Reshape where keepsSquares(node): site = node.inputs[0]
+            case is Reshape where orderedSquares(before: node) != nil, is Rearrangement where orderedSquares(before: node) != nil:
+                site = orderedSquares(before: node) ?? node.inputs[0]
             case let curve as ElementCurve where curve.function == .shift(0): site = node.inputs[0]
             case is Sum where node.inputs.count == 2,
                 is Arithmetic where (node.operation as? Arithmetic)?.function == .add && node.inputs.count == 2:
@@ -189,8 +191,20 @@ struct AttentionSearch {
             }
             guard name != graph.output, reading.count == 1 else { return nil }
             let next = reading[0]
+            // Where(nothing is seen, 0, p).
+            if next.operation is Where, next.inputs[2] == name, next.inputs[0] != name, graph.mask(next.inputs[1])?.uniform == 0,
+                graph.shapes[next.name] == graph.shapes[name], numbers.tellsUnseenRows(next.inputs[0], of: softmax.inputs[0])
+            {
+                name = next.name
+                continue
+            }
             if next.operation is Identity || (next.operation is Reshape && keepsSquares(next)) {
                 name = next.name
+                continue
+            }
+            // Dimensions of length 1, and turns of dimensions that others undo, as sums over named dimensions have them.
+            if ProjectionSearch.isMove(next.operation), let last = orderedSquares(after: next, from: name) {
+                name = last
                 continue
             }
             guard let product = next.operation as? MatrixProduct, product.scale == 1, next.inputs.count == 2, next.inputs[0] == name,
@@ -204,6 +218,50 @@ struct AttentionSearch {
     private func keepsSquares(_ node: NetworkGraph.Node) -> Bool {
         guard let own = graph.shapes[node.name], let read = graph.shapes[node.inputs[0]] else { return false }
         return zip(own, read).allSatisfy { $0.count >= 3 && $0.suffix(2) == $1.suffix(2) }
+    }
+
+    /// Whether operations that only move elements leave squares as they are, one after the other, whatever dimensions are before them.
+    private func keepsSquares(_ moves: [NetworkGraph.Node], of base: String) -> Bool {
+        guard let end = moves.last, let ends = graph.shapes[end.name], let starts = graph.shapes[base] else { return false }
+        for probe in starts.indices {
+            let (start, end) = (starts[probe], ends[probe])
+            guard start.count >= 3, end.count >= 3, start.allSatisfy({ $0 > 0 }), start.suffix(2) == end.suffix(2) else { return false }
+            let whole = ElementLayout(start)
+            var layout = whole
+            for move in moves {
+                guard let moved = layout.moved(by: move.operation, to: graph.shapes[move.name]![probe]) else { return false }
+                layout = moved
+            }
+            let squares = [start.dropLast(2).reduce(1, *)] + start.suffix(2)
+            guard let ordered = layout.reshaped(to: squares), ordered == whole.reshaped(to: squares) else { return false }
+        }
+        return true
+    }
+
+    /// The last of some moves, each the only reader of the one before, that together leave the squares of a node as they are.
+    private func orderedSquares(after first: NetworkGraph.Node, from base: String) -> String? {
+        var moves = [first]
+        while moves.count < 8 {
+            if keepsSquares(moves, of: base) { return moves.last?.name }
+            guard let next = graph.onlyReader(moves[moves.count - 1].name), next.inputs.count == 1, ProjectionSearch.isMove(next.operation)
+            else { return nil }
+            moves.append(next)
+        }
+        return nil
+    }
+
+    /// The node whose squares some moves leave as they are, of which the last is given.
+    private func orderedSquares(before last: NetworkGraph.Node) -> String? {
+        var moves = [last]
+        while moves.count < 8 {
+            let base = moves[0].inputs[0]
+            if keepsSquares(moves, of: base) { return base }
+            guard let node = graph.node(base), node.inputs.count == 1, ProjectionSearch.isMove(node.operation),
+                graph.onlyReader(base) != nil
+            else { return nil }
+            moves.insert(node, at: 0)
+        }
+        return nil
     }
 
     /// The node that has the mixed heads side by side: [samples, length, heads * dimension].

@@ -97,6 +97,38 @@ struct FixedNumbers {
         return executor.run(data)[network.output]?.copied()
     }
 
+    /// Whether a node is computed from another, and from what is the same for all data, alone.
+    func isComputed(_ name: String, fromAlone origin: String) -> Bool {
+        var seen: Set<Int> = []
+        var waiting = [name]
+        while let name = waiting.popLast() {
+            guard name != origin, !fixed.contains(name), let place = graph.places[name], seen.insert(place).inserted else { continue }
+            let inputs = graph.nodes[place].inputs
+            if inputs.isEmpty { return false }
+            waiting += inputs
+        }
+        return true
+    }
+
+    /// Whether a node is 1 for rows of scores that are all hidden, and 0 for those with a visible one: what PyTorch's attention asks, so that
+    /// rows that see nothing have no shares.
+    func tellsUnseenRows(_ name: String, of scores: String) -> Bool {
+        guard name != scores, isComputed(name, fromAlone: scores), let batch = batch(samples: graph.probes[0].samples, length: nil),
+            let shape = graph.shapes[scores]?[0], let width = shape.last, width > 0, shape.reduce(1, *) <= 1 << 22
+        else { return false }
+        /// The answers for scores of which each row shows those that a function chooses.
+        func answers(_ shows: (_ row: Int, _ column: Int) -> Bool) -> [Float]? {
+            let rows = (0..<shape.reduce(1, *)).map { place in
+                shows(place / width, place % width) ? Float(place % 7) * 3e5 - 9e5 : -Float.infinity
+            }
+            return numbers(name, batch, given: (scores, Tensor(shape: shape, rows)))?.elements
+        }
+        guard let unseen = answers({ _, _ in false }), let seen = answers({ _, _ in true }), let single = answers({ $1 == $0 % width }),
+            let some = answers({ ($0 + $1) % 2 == 0 || $1 == width - 1 })
+        else { return false }
+        return !unseen.isEmpty && unseen.allSatisfy { $0 == 1 } && [seen, single, some].allSatisfy { $0.allSatisfy { $0 == 0 } }
+    }
+
     /// A node and those that it is computed from, each once, without another node and what only that is computed from.
     private func sources(of name: String, until origin: String? = nil) -> [NetworkGraph.Node] {
         var found: [NetworkGraph.Node] = []

@@ -189,14 +189,26 @@ struct PositionDimension {
         return true
     }
 
-    /// Heads that are laid side by side: [samples, length, heads, width] as rows, or with the positions first.
+    /// Heads that are laid side by side: [samples, length, heads, width] as rows, or with the positions first; or [length, samples * heads,
+    /// width], as PyTorch's multi-head attention has them.
     private mutating func addHeads(_ node: NetworkGraph.Node, _ old: [[Int]]) -> Bool {
-        guard node.operation is Reshape || node.operation is Flatten, view(node.inputs[0]) == nil, let input = written(node.inputs[0]),
-            let whole = shapes[input], let rank = whole.first?.count, rank >= 4
+        guard node.operation is Reshape || node.operation is Flatten,
+            view(node.inputs[0]) == nil
+                || zip(graph.shapes[node.inputs[0]] ?? [], old).contains(where: { $0.count == 3 && $0.last != $1.last }),
+            let input = written(node.inputs[0]),
+            let whole = shapes[input], let rank = whole.first?.count, rank >= 3
         else { return false }
         var rows: [[Int]] = []
         for (shape, output) in zip(whole, old) {
-            let width = shape[2...].reduce(1, *)
+            var shape = shape
+            var width = shape[2...].reduce(1, *)
+            if rank == 3 {
+                guard width > 0, let wide = output.last, wide > width, wide % width == 0, shape[1] % (wide / width) == 0 else {
+                    return false
+                }
+                shape[1] /= wide / width
+                width = wide
+            }
             guard output == [shape[0] * shape[1], width] || output == [shape[0], shape[1], width], output.allSatisfy({ $0 > 0 }) else {
                 return false
             }
