@@ -10,7 +10,7 @@ import Text
 struct ExportedModelTests {
     static let files = [
         "onnx/torchscript.onnx", "onnx/numbered.onnx", "onnx/dynamo.onnx", "onnx/types.onnx", "onnx/uses.onnx", "onnx/external.onnx",
-        "flax.msgpack", "flax-state.msgpack", "flax-chunked.msgpack", "program.pt2", "program-old.pt2",
+        "flax.msgpack", "flax-state.msgpack", "flax-chunked.msgpack", "flax-general.msgpack", "program.pt2", "program-old.pt2",
     ]
 
     @Test(arguments: files) func holdsWhatItsLibraryReads(_ name: String) throws {

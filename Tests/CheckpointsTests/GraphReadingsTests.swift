@@ -19,6 +19,24 @@ import Text
         return catalog.leftOut(try #require(checkpoint[name], "\(name)"), chosen: chosen, isDefault: true)
     }
 
+    /// Sums of products say by their letters which sides are summed over; several matrices in one are not the filters of a convolution
+    /// (fixtures/make_turned.py).
+    @Test(arguments: ["traced.pt", "program.pt2", "script.onnx", "dynamo.onnx"]) func factorsOfSumsAreWhatReadsThem(file: String) throws {
+        let checkpoint = try Checkpoint.open(Fixtures.path("graphs/sums.\(file)"))
+        let catalog = LayerCatalog(checkpoint)
+        #expect(try sides(catalog, "wide") == [8, 6])
+        #expect(try sides(catalog, "tall") == [9, 8])
+        #expect(try reason(catalog, checkpoint, "stack") == .misfit)
+    }
+
+    /// The table of Flax's Embed has a name with a number (fixtures/make_containers.py).
+    @Test func aTableOfFlaxIsAnEmbedding() throws {
+        let checkpoint = try Checkpoint.open(Fixtures.path("containers/flax.msgpack"))
+        let catalog = LayerCatalog(checkpoint)
+        #expect(try reason(catalog, checkpoint, "Embed_0.embedding") == .embedding)
+        #expect(try sides(catalog, "Embed_0.embedding") == [4, 5])
+    }
+
     @Test(arguments: files) func matricesAreWhatReadsThem(file: String) throws {
         let checkpoint = try Checkpoint.open(Fixtures.path("graphs/lookup.\(file)"))
         try expectRoles(checkpoint, isONNX: file.hasSuffix("onnx"))

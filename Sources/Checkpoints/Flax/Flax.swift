@@ -183,12 +183,13 @@ private struct KernelLayout {
 
     /// The kernel as [out, in], or as [out, in, ...] if it is a convolution's [..., in, out].
     ///
-    /// The heads of attention have kernels of three dimensions: queries, keys and values write [heads, width], the output reads them.
+    /// The heads of attention have kernels of three dimensions: queries, keys and values write [heads, width], the output reads them. So do layers
+    /// of the class DenseGeneral, whose default name says it.
     func outputFirst(_ record: TensorRecord) throws(Problem) -> TensorRecord {
         let shape = record.shape
         guard shape.count >= 2, !shape.contains(0) else { return record }
         let writesHeads = shape.count == 3 && (biasRank == 2 || (biasRank == nil && ["query", "key", "value"].contains(module)))
-        let readsHeads = shape.count == 3 && !writesHeads && module == "out"
+        let readsHeads = shape.count == 3 && !writesHeads && (module == "out" || module.hasPrefix("DenseGeneral"))
         if writesHeads { return try record.merged([shape[0], shape[1] * shape[2]]).permuted([1, 0]) }
         if readsHeads { return try record.merged([shape[0] * shape[1], shape[2]]).permuted([1, 0]) }
         return try record.permuted([shape.count - 1, shape.count - 2] + Array(0..<shape.count - 2))

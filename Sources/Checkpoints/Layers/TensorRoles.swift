@@ -11,6 +11,8 @@ struct TensorRoles {
     /// Why a tensor is left out; nil for a weight matrix.
     func leftOut(_ name: TensorName, shape: [Int], dtype: DType) -> LeftOut? {
         let named = namedRole(name, shape: shape, dtype: dtype)
+        // Several matrices, not the filters of a convolution.
+        if named == nil, shape.count > 2, let reading = readings?[name.full], reading.isStack { return .misfit }
         guard shape.count == 2, let reading = readings?[name.full] else { return named }
         switch named {
         case .relativePositions where reading.entries != nil: return named
@@ -160,6 +162,8 @@ enum EmbeddingNames {
 
     /// Whether the name is a table's. A linear layer so named gives itself away by its bias.
     static func isEmbedding(_ name: TensorName, _ index: TensorIndex) -> Bool {
+        // The table of Flax's Embed, which may have a number for a name.
+        if name.last == "embedding" { return true }
         guard name.last == "weight" || name.parts.count == 1 || name.last.hasPrefix("pos") || name.last.hasSuffix("_table") else {
             return false
         }

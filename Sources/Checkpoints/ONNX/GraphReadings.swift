@@ -19,6 +19,9 @@ struct GraphReadings: Sendable {
         /// The groups of a transposed convolution whose filters it is, [in, out / groups, ...]; nil if it is none's.
         var transposedGroups: Int?
 
+        /// Whether it has more than two dimensions and is a factor of a product, not the filters of a convolution.
+        var isStack = false
+
         /// Whether a matrix is a table of which nothing but rows that are added is read. One of a single row or column is a bias.
         func isAddedTable(_ shape: [Int]) -> Bool {
             isAdded && !hasOtherReader && inputs == nil && entries == nil && !shape.contains(1)
@@ -130,6 +133,7 @@ private struct ReadingSearch {
         case "MatMul":
             readFactor(node, 1, inputs: 0)
             readFactor(node, 0, inputs: 1)
+        case "Einsum": readEinsum(node)
         // A sum of stored numbers alone is another matrix, such as one with its change of low rank.
         case "Add" where !isFixed, "Sub" where !isFixed:
             for input in node.inputs { read(input) { reading, _ in reading.isAdded = true } }
@@ -166,9 +170,26 @@ private struct ReadingSearch {
 
     private mutating func readFactor(_ node: ONNXGraph.Node, _ place: Int, inputs: Int) {
         guard node.inputs.count > place else { return }
+        if let source = filters[node.inputs[place]], !convolved.contains(source) { readings[source, default: .init()].isStack = true }
         // The first of several products counts.
         read(node.inputs[place]) { reading, isTransposed in
             reading.inputs = reading.inputs ?? (isTransposed ? 1 - inputs : inputs)
+        }
+    }
+
+    /// The side of a matrix that a sum of products runs over has its inputs, the side that is left its outputs.
+    private mutating func readEinsum(_ node: ONNXGraph.Node) {
+        let sides = node.equation.filter { $0 != " " }.split(separator: ">", omittingEmptySubsequences: false)
+        let factors = (sides.first ?? "").split(separator: ",").map { $0.filter { $0 != "-" } }.map(Array.init)
+        guard sides.count == 2, factors.count == node.inputs.count else { return readOther(node, from: 0) }
+        let left = sides[1]
+        for (place, letters) in factors.enumerated() {
+            let summed = letters.indices.filter { !left.contains(letters[$0]) }
+            if letters.count > 2 || letters.count == 2 && summed.count == 1 {
+                readFactor(node, place, inputs: summed.first ?? 0)
+            } else {
+                read(node.inputs[place]) { reading, _ in reading.hasOtherReader = true }
+            }
         }
     }
 

@@ -11,6 +11,8 @@ struct ONNXGraph {
         var outputs: [String] = []
         var integers: [String: Int64] = [:]
         var lists: [String: [Int64]] = [:]
+        /// The equation of a sum of products; empty for other operators.
+        var equation = ""
         /// The tensor of a constant, or those that a constant is computed from.
         var tensors: [String: ByteRegion] = [:]
     }
@@ -77,12 +79,14 @@ struct ONNXGraph {
         var integer: Int64?
         var list: [Int64] = []
         var tensor: ByteRegion?
+        var text: String?
         var graphs: [ByteRegion] = []
         var reader = ProtobufReader(message)
         while let (field, value) = try reader.next() {
             switch field {
             case 1: name = value.text() ?? ""
             case 3: integer = value.integer
+            case 4: text = value.text()
             case 5: tensor = value.bytes
             case 6, 11: if let graph = value.bytes { graphs.append(graph) }
             case 8: try value.append(to: &list, limit: 1 << 16)
@@ -92,6 +96,7 @@ struct ONNXGraph {
         if let integer { node.integers[name] = integer }
         if !list.isEmpty { node.lists[name] = list }
         if let tensor { node.tensors[name] = tensor }
+        if let text, name == "equation" { node.equation = text }
         return graphs
     }
 }
