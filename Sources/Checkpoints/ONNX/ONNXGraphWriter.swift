@@ -21,6 +21,9 @@ package struct ONNXGraphWriter {
     /// The version of the format that goes with it.
     private static let format: UInt64 = 9
 
+    /// What the models that it writes say wrote them.
+    static let producer = "modinspect"
+
     private var graph = ProtobufWriter()
     private var names = UniqueNames(separator: "#")
 
@@ -173,7 +176,7 @@ package struct ONNXGraphWriter {
         operators.append(2, Self.version)
         var model = ProtobufWriter()
         model.append(1, Self.format)
-        model.append(2, "modinspect")
+        model.append(2, Self.producer)
         model.append(7, graph.bytes)
         model.append(8, operators.bytes)
         return ByteRegion(copying: model.bytes)

@@ -93,15 +93,15 @@ package struct ONNXModel: Sendable {
         package let type: ElementType
         /// Whether the checkpoint has the first two dimensions the other way round.
         package let isTransposed: Bool
-        /// Whether the model has it without having learned it.
-        package let isFixed: Bool
+        /// Whether the model has learned it; nil if the file does not say.
+        package let isLearned: Bool?
 
-        package init(tensor: String, shape: [Int], type: ElementType, isTransposed: Bool, isFixed: Bool = false) {
+        package init(tensor: String, shape: [Int], type: ElementType, isTransposed: Bool, isLearned: Bool? = nil) {
             self.tensor = tensor
             self.shape = shape
             self.type = type
             self.isTransposed = isTransposed
-            self.isFixed = isFixed
+            self.isLearned = isLearned
         }
     }
 
@@ -127,8 +127,10 @@ package struct ONNXModel: Sendable {
     package init(_ region: ByteRegion) throws(Problem) {
         var reader = ProtobufReader(region)
         var graph: ByteRegion?
+        var producer = ""
         while let (field, value) = try reader.next() {
             switch field {
+            case 2: producer = value.text() ?? ""
             case 7: graph = value.bytes
             case 8: if let bytes = value.bytes { try readVersion(bytes) }
             case 25: throw Problem("functions of its own are not run, only operators of ONNX")
@@ -137,10 +139,12 @@ package struct ONNXModel: Sendable {
         }
         guard let graph else { throw Problem("holds no graph", expected: "an ONNX model") }
         let tensors = try ONNXGraph(graph)
+        let learned = try LearnedValues(graph, producer: producer)
         for entry in try ONNX.stored(in: tensors) {
             stored[entry.value] = Stored(
                 tensor: entry.name, shape: entry.tensor.shape, type: ElementType(rawValue: entry.tensor.type) ?? .undefined,
-                isTransposed: ONNX.isTransposed(entry.tensor.shape, entry.use), isFixed: entry.tensor.isFixed)
+                isTransposed: ONNX.isTransposed(entry.tensor.shape, entry.use),
+                isLearned: entry.tensor.isFixed ? false : learned[entry.value])
         }
         try read(graph)
         guard nodes.contains(where: { $0.operation == "ArrayFeatureExtractor" }) else { return }

@@ -71,6 +71,11 @@ struct FinetuneCommand: FileCommand {
         let ending = try CheckpointRun.locating(checkpoint) {
             let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
             output.diagnostics.describe(model)
+            let constants = model.network.constants.map { "'\($0)'" }
+            if !constants.isEmpty {
+                output.diagnostics.note(
+                    "\(model.checkpoint.path): constants of the model are not trained: \(constants.listed(atMost: 3))")
+            }
             let run = try request(model).prepared()
             output.diagnostics.describe(run.data.dataset)
             let session = FinetuneSession(self, run, file)

@@ -38,7 +38,6 @@ enum ONNXNetwork {
         let probes = input.probes(sizes)
         var conversion = GraphConversion(
             model, checkpoint, probes: probes, fixedSamples: input.samples, input: input.network, inputSite: input.name, readers: readers)
-        conversion.graph.fixed = Set(model.stored.values.lazy.filter(\.isFixed).map(\.tensor))
         conversion.values[input.name] = try conversion.add(
             input.name, input.isOfTokens ? TokenNumbers() as any Operation : InputOperation(), type: input.type)
         for (name, number) in input.constants {
@@ -56,6 +55,7 @@ enum ONNXNetwork {
         let site = try conversion.site(of: value, for: output.name)
         conversion.graph.output = site
         conversion.graph.nameDecompositions()
+        conversion.graph.fixed = ConstantTensors(conversion.graph, of: checkpoint).names(model.stored)
         if input.isOfTokens {
             conversion.vocabulary = conversion.vocabulary ?? conversion.tokenLimit
             guard let vocabulary = conversion.vocabulary else {

@@ -1,0 +1,92 @@
+import Archives
+import Text
+
+/// What an ONNX file says about which of its tensors the model has learned: notes of graphs that were made here, and what PyTorch's exporter
+/// of programs (`dynamo=True`) writes about the parameters and buffers of a program and what it computed of them.
+struct LearnedValues {
+    /// Whether everything without a note is learned.
+    private let isOwn: Bool
+    /// By the names of values.
+    private var kinds: [String: Bool] = [:]
+    /// The tensors of the program that a tensor was computed of, by its name.
+    private var origins: [String: [String]] = [:]
+    /// Whether the program's tensors are parameters, by their names.
+    private var program: [String: Bool] = [:]
+
+    private static let entryLimit = 1 << 18
+
+    /// - Parameters:
+    ///   - graph: the message of the graph.
+    ///   - producer: the program that wrote the model.
+    /// - Throws: ``Problem`` if the message is damaged.
+    init(_ graph: ByteRegion, producer: String) throws(Problem) {
+        isOwn = producer == ONNXGraphWriter.producer
+        var reader = ProtobufReader(graph)
+        while let (field, value) = try reader.next() {
+            guard let bytes = value.bytes else { continue }
+            if field == 13 { try readValue(bytes) }
+            if field == 16, let (key, text) = try Self.entry(bytes), key == "pkg.torch.export.ExportedProgram.graph_signature" {
+                readSignature(text)
+            }
+        }
+        for (name, isParameter) in kinds { program[name] = program[name] ?? isParameter }
+    }
+
+    /// Whether the model has learned a value's numbers; nil if the file does not say.
+    subscript(value: String) -> Bool? {
+        if isOwn { return true }
+        if let kind = kinds[value] ?? program[value] { return kind }
+        // Without a list of the parameters, what something was computed of says nothing.
+        guard !program.isEmpty, let origins = origins[value] else { return nil }
+        return origins.contains { program[$0] == true }
+    }
+
+    private mutating func readValue(_ message: ByteRegion) throws(Problem) {
+        guard kinds.count + origins.count < Self.entryLimit else { return }
+        var name = ""
+        var entries: [(key: String, value: String)] = []
+        var reader = ProtobufReader(message)
+        while let (field, value) = try reader.next() {
+            if field == 1 { name = value.text() ?? "" }
+            if field == 4, let bytes = value.bytes, entries.count < 64, let entry = try Self.entry(bytes) { entries.append(entry) }
+        }
+        for (key, value) in entries {
+            switch key {
+            case "pkg.torch.export.graph_signature.InputSpec.kind": kinds[name] = value == "PARAMETER"
+            case "pkg.onnxscript.optimizer.folded_from": origins[name] = Self.quoted(value)
+            default: break
+            }
+        }
+    }
+
+    /// The tensors of a signature as PyTorch prints it: `p_fc_weight: PARAMETER target='fc.weight'` on lines of their own, or
+    /// `InputSpec(kind=<InputKind.PARAMETER: 2>, ..., target='fc.weight', ...)` in one.
+    private mutating func readSignature(_ text: String) {
+        let specifications = text.replacing("InputSpec(", with: "\n").replacing("OutputSpec(", with: "\n")
+        for line in specifications.split(separator: "\n") {
+            guard let target = line.firstRange(of: "target='") else { continue }
+            let name = line[target.upperBound...].prefix { $0 != "'" }
+            let kinds = ["PARAMETER": true, "BUFFER": false, "CONSTANT_TENSOR": false]
+            for (kind, isParameter) in kinds where line.contains(": \(kind) ") || line.contains("InputKind.\(kind):") {
+                program[String(name)] = isParameter
+            }
+        }
+    }
+
+    /// The texts of a list as Python prints it: `['a', 'b']`.
+    private static func quoted(_ list: String) -> [String] {
+        list.split(separator: "'", omittingEmptySubsequences: false).enumerated().compactMap { $0 % 2 == 1 ? String($1) : nil }
+    }
+
+    /// A key and its text, which may be long: it lists all tensors of a model.
+    private static func entry(_ message: ByteRegion) throws(Problem) -> (key: String, value: String)? {
+        var (key, text): (String?, String?)
+        var reader = ProtobufReader(message)
+        while let (field, value) = try reader.next() {
+            if field == 1 { key = value.text() }
+            if field == 2 { text = value.text(limit: 1 << 24) }
+        }
+        guard let key, let text else { return nil }
+        return (key, text)
+    }
+}

@@ -1,0 +1,218 @@
+import Checkpoints
+
+/// Which stored tensors of an ONNX graph no training changes.
+///
+/// A file may say which are parameters of the model. Where it does not, these are learned: the weights and biases of layers, norms and tables of
+/// embeddings, however they are named; and what is used element by element under a name that no exporter made up, unless its numbers are
+/// those of a mask or of rotary angles.
+struct ConstantTensors {
+    private let graph: NetworkGraph
+    private let checkpoint: Checkpoint
+    private var places: [String: Int] = [:]
+    /// The nodes that read a node.
+    private var readers: [String: [Int]] = [:]
+    /// The nodes that read a tensor.
+    private var uses: [String: [Int]] = [:]
+    /// Whether the numbers of a node depend on the samples, not on their sizes alone.
+    private var dependsOnData: [Bool] = []
+
+    init(_ graph: NetworkGraph, of checkpoint: Checkpoint) {
+        self.graph = graph
+        self.checkpoint = checkpoint
+        for (place, node) in graph.nodes.enumerated() {
+            places[node.name] = place
+            for input in Set(node.inputs) { readers[input, default: []].append(place) }
+            for parameter in node.parameters where uses[parameter.tensor]?.last != place {
+                uses[parameter.tensor, default: []].append(place)
+            }
+            let isData = node.operation is InputOperation || node.operation is TokenNumbers
+            let readsSizes = node.operation is BatchNumbers || node.operation is PositionEmbedding
+            dependsOnData.append(isData || !readsSizes && node.inputs.contains { places[$0].map { dependsOnData[$0] } ?? false })
+        }
+    }
+
+    /// The names of the constants among the tensors that the graph reads.
+    func names(_ stored: [String: ONNXModel.Stored]) -> Set<String> {
+        var constants: Set<String> = []
+        var unsaid: [String: String] = [:]
+        for (value, entry) in stored where uses[entry.tensor] != nil {
+            switch entry.isLearned {
+            case true?: break
+            case false?: constants.insert(entry.tensor)
+            case nil: unsaid[entry.tensor] = value
+            }
+        }
+        var elements: [String] = []
+        for (tensor, value) in unsaid.sorted(by: { $0.key < $1.key }) {
+            let readings = uses[tensor] ?? []
+            let isMadeUp = Self.isExporters(value)
+            if onlyChoosesAngles(readings) || readings.allSatisfy(isOnlyCompared) {
+                constants.insert(tensor)
+            } else if isMadeUp, readings.allSatisfy(isOwnOfNorm), isOneNumber(tensor) {
+                // A norm without weights, whose operator needs some.
+                constants.insert(tensor)
+            } else if !readings.contains(where: isOfLayer) {
+                if isMadeUp, !readings.contains(where: belongsToLayer) { constants.insert(tensor) } else { elements.append(tensor) }
+            }
+        }
+        return constants.union(elements.filter { isMask($0) || isAngles($0, among: elements) })
+    }
+
+    // MARK: Names
+
+    /// Whether an exporter made the name of a value up: PyTorch's `onnx::Mul_41` and `val_76`, or that of an operator's output. What its exporter of
+    /// programs computes of constants it names after the operation.
+    static func isExporters(_ name: String) -> Bool {
+        if name.hasPrefix("onnx::") || name.hasPrefix("/") || name.utf8.allSatisfy({ (48...57).contains($0) }) { return true }
+        var stem = Substring(name)
+        if let end = name.lastIndex(of: "_"), name[name.index(after: end)...].utf8.allSatisfy({ (48...57).contains($0) }) {
+            stem = name[..<end]
+        }
+        return ["val", "lifted_tensor", "scalar_tensor_default"].contains(stem) || stem.hasPrefix("_tensor_constant")
+    }
+
+    // MARK: Uses
+
+    private func maker(_ site: String?) -> NetworkGraph.Node? { site.flatMap { places[$0] }.map { graph.nodes[$0] } }
+
+    /// Whether a node reads a tensor as a layer does: as weights, as a bias, as a table.
+    private func isOfLayer(_ place: Int) -> Bool {
+        switch graph.nodes[place].operation {
+        case is StoredValues: isFactor(place)
+        case is Arithmetic: false
+        default: true
+        }
+    }
+
+    /// Whether a node reads a tensor as the factor or summand of a norm itself, not of what is made of its output.
+    private func isOwnOfNorm(_ place: Int) -> Bool {
+        switch graph.nodes[place].operation.neurons {
+        case .perChannel, .mixes: true
+        case .fixed where graph.nodes[place].operation is Arithmetic: isNormed(graph.nodes[place].inputs.first, passing: false)
+        default: false
+        }
+    }
+
+    /// Whether what is stored comes, perhaps in another shape, to be a factor of a product.
+    private func isFactor(_ place: Int) -> Bool {
+        var waiting = [place]
+        var seen = Set(waiting)
+        while let next = waiting.popLast() {
+            for reader in readers[graph.nodes[next].name] ?? [] where seen.insert(reader).inserted {
+                let operation = graph.nodes[reader].operation
+                if operation is MatrixProduct { return true }
+                if operation is Rearrangement { waiting.append(reader) }
+            }
+        }
+        return false
+    }
+
+    /// Whether a node adds a bias to what a layer or a table gives, or is a factor or summand of what a norm gives.
+    private func belongsToLayer(_ place: Int) -> Bool {
+        let node = graph.nodes[place]
+        guard let sum = node.operation as? Arithmetic, let input = node.inputs.first else {
+            // Stored numbers of which an operation of two inputs reads one.
+            return node.operation is StoredValues
+                && (readers[node.name] ?? []).contains { reader in
+                    guard graph.nodes[reader].operation is Sum else { return false }
+                    return graph.nodes[reader].inputs.contains { $0 != node.name && isOfTable($0) }
+                }
+        }
+        if sum.function == .add, isOfTable(input) { return true }
+        return [.add, .multiply].contains(sum.function) && isNormed(input, passing: true)
+    }
+
+    /// Whether a node is a layer's output, or entries of a table, perhaps in another shape.
+    private func isOfTable(_ site: String) -> Bool {
+        var node = maker(site)
+        while let current = node, current.operation is Rearrangement { node = maker(current.inputs.first) }
+        guard let node else { return false }
+        if case .produces = node.operation.neurons { return true }
+        return !node.parameters.isEmpty && (node.operation is MatrixProduct || node.operation is EntryLookup)
+    }
+
+    /// Whether a node is what a norm gives.
+    ///
+    /// - Parameter passing: whether that is so too after other shapes, and after the norm's own factor and summand.
+    private func isNormed(_ site: String?, passing: Bool) -> Bool {
+        var node = maker(site)
+        var products = 0
+        while let current = node {
+            if [.perChannel, .mixes].contains(current.operation.neurons) { return true }
+            if let step = current.operation as? Arithmetic, [.add, .multiply].contains(step.function), current.parameters.count == 1 {
+                products += 1
+                guard passing || products < 2 else { return false }
+            } else if !(passing && current.operation is Rearrangement) {
+                return false
+            }
+            node = maker(current.inputs.first)
+        }
+        return false
+    }
+
+    /// Whether a tensor's numbers reach what depends on data through sines and cosines alone: the frequencies of positions.
+    private func onlyChoosesAngles(_ readings: [Int]) -> Bool {
+        var found = false
+        var waiting = readings
+        var seen = Set(waiting)
+        while let next = waiting.popLast() {
+            guard !dependsOnData[next] else { return false }
+            if let curve = graph.nodes[next].operation as? ElementCurve, [.sine, .cosine].contains(curve.function) {
+                found = true
+                continue
+            }
+            for reader in readers[graph.nodes[next].name] ?? [] where seen.insert(reader).inserted { waiting.append(reader) }
+        }
+        return found
+    }
+
+    /// Whether comparisons alone read what a node makes of a tensor.
+    private func isOnlyCompared(_ place: Int) -> Bool {
+        var waiting = [place]
+        var seen = Set(waiting)
+        while let next = waiting.popLast() {
+            let operation = graph.nodes[next].operation
+            if let compared = operation as? Arithmetic, !compared.function.hasGradient { continue }
+            guard operation is StoredValues || operation is Rearrangement || operation is BatchSlice,
+                let others = readers[graph.nodes[next].name]
+            else { return false }
+            for reader in others where seen.insert(reader).inserted { waiting.append(reader) }
+        }
+        return true
+    }
+
+    // MARK: Numbers
+
+    private func numbers(_ tensor: String) -> (shape: [Int], values: [Double])? {
+        guard let record = checkpoint[tensor], record.elementCount <= 1 << 24 else { return nil }
+        return (record.shape, record.doubles())
+    }
+
+    /// Whether a tensor is all ones, or all zeros.
+    private func isOneNumber(_ tensor: String) -> Bool {
+        guard let values = numbers(tensor)?.values, let first = values.first, first == 0 || first == 1 else { return false }
+        return values.allSatisfy { $0 == first }
+    }
+
+    /// Whether a tensor holds numbers that are not finite, or has 0 in some places and in all others 1 or one large negative number.
+    private func isMask(_ tensor: String) -> Bool {
+        guard let values = numbers(tensor)?.values else { return false }
+        if values.contains(where: { !$0.isFinite }) { return true }
+        guard values.contains(0), let other = values.first(where: { $0 != 0 }), other == 1 || other <= -100 else { return false }
+        return values.allSatisfy { $0 == 0 || $0 == other }
+    }
+
+    /// Whether the numbers are sines or cosines of a table: with those of another tensor, of the other half of each row, or each with its
+    /// neighbour, their squares sum to 1.
+    private func isAngles(_ tensor: String, among others: [String]) -> Bool {
+        guard let (shape, values) = numbers(tensor), values.count >= 4, values.allSatisfy({ abs($0) <= 1.0001 }) else { return false }
+        func isCircle(_ pairs: some Sequence<(Double, Double)>) -> Bool { pairs.allSatisfy { abs($0 * $0 + $1 * $1 - 1) < 1e-4 } }
+        for other in others where other != tensor && checkpoint[other]?.shape == shape {
+            if let second = numbers(other)?.values, isCircle(zip(values, second)) { return true }
+        }
+        guard let width = shape.last, width % 2 == 0, width < values.count else { return false }
+        if isCircle(stride(from: 0, to: values.count, by: 2).lazy.map { (values[$0], values[$0 + 1]) }) { return true }
+        let half = width / 2
+        return isCircle(values.indices.lazy.filter { $0 % width < half }.map { (values[$0], values[$0 + half]) })
+    }
+}
