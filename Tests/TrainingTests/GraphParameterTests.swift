@@ -9,8 +9,7 @@ import Training
 /// Which tensors of a graph a step of training changes, and to what: those that PyTorch calls parameters. `make_roles.py` exported each model
 /// before and after the step.
 @Suite struct GraphParameterTests {
-    private static let files =
-        ["causal", "rotated", "patches"].flatMap { ["\($0) dynamo", "\($0) script"] } + ["normed dynamo"]
+    private static let files = ["causal", "rotated", "normed", "patches"].flatMap { ["\($0) dynamo", "\($0) script"] }
 
     private static func request(_ path: String, data: String) throws -> FinetuneRequest {
         var request = FinetuneRequest(try LoadedModel(Checkpoint.open(path)), data: DatasetSource(path: data))

@@ -139,7 +139,9 @@ struct ConstantTensors {
         var products = 0
         while let current = node {
             if [.perChannel, .mixes].contains(current.operation.neurons) { return true }
-            if let step = current.operation as? Arithmetic, [.add, .multiply].contains(step.function), current.parameters.count == 1 {
+            if let step = current.operation as? Arithmetic, [.add, .multiply].contains(step.function),
+                current.inputs.dropFirst().allSatisfy({ places[$0].map { !dependsOnData[$0] } ?? false })
+            {
                 products += 1
                 guard passing || products < 2 else { return false }
             } else if !(passing && current.operation is Rearrangement) {
