@@ -13,6 +13,7 @@ import Training
 
     private static func request(_ path: String, data: String) throws -> FinetuneRequest {
         var request = FinetuneRequest(try LoadedModel(Checkpoint.open(path)), data: DatasetSource(path: data))
+        request.layers = ["*.weight"]
         request.lambda = 0
         request.training.batch = .wholeData
         request.training.length = .steps(1)
