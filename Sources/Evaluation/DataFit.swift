@@ -26,7 +26,7 @@ package struct DataFit {
                 _ = try network.shapes(for: .values([1] + shape))
             case (.tokens(let tokens), .tokens(let vocabulary, let positions)):
                 sampleShape = nil
-                if network.fixedLength != nil {
+                if network.fixedLength != nil || network.shortestLength != nil {
                     for sample in 0..<tokens.count {
                         if let problem = network.lengthProblem(tokens.length(of: sample)) { throw problem.about("sample \(sample)") }
                     }

@@ -25,7 +25,7 @@ final class LaterTokens: Sendable {
         guard case .tokens(let vocabulary, let positions) = network.input, vocabulary > 1,
             (try? network.values.check(holdingAll: true)) != nil
         else { return false }
-        let length = network.fixedLength ?? min(longest, positions ?? longest)
+        let length = network.fixedLength ?? max(network.shortestLength ?? 1, min(longest, positions ?? longest))
         guard length > 1,
             let executor = try? Executor(
                 network, batch: .tokens(samples: 1, length: length), request: RunRequest(recorded: [network.output]), team: Team(size: 1))

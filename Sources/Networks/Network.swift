@@ -127,6 +127,9 @@ package struct Network: Sendable {
     /// The only number of tokens that sequences may have; nil if the graph leaves it open.
     package internal(set) var fixedLength: Int?
 
+    /// The fewest tokens that the export was made for; nil if it names none.
+    package internal(set) var shortestLength: Int?
+
     /// Finds whether later tokens are seen; nil where it is known, or makes no difference.
     var laterTokens: LaterTokens?
 
@@ -227,8 +230,12 @@ package struct Network: Sendable {
         }
     }
 
-    /// Why sequences of a length do not fit a graph that fixes it; nil if they do.
+    /// Why sequences of a length do not fit a graph that fixes it, or the shortest one; nil if they do.
     package func lengthProblem(_ length: Int) -> Problem? {
+        if let shortestLength, length < shortestLength {
+            return Problem(
+                "the model was exported for longer sequences", expected: "at least \(shortestLength) tokens", found: "\(length)")
+        }
         guard let fixedLength, length != fixedLength else { return nil }
         return Problem(
             "the model's graph fixes the length of sequences", expected: "\(fixedLength) tokens", found: "\(length)",

@@ -46,7 +46,7 @@ extension Network {
         switch input {
         case .values(let shape):
             exampleImages(shape)
-        case .tokens(_, let positions): .tokens(samples: 1, length: fixedLength ?? min(2, positions ?? 2))
+        case .tokens(_, let positions): .tokens(samples: 1, length: fixedLength ?? max(shortestLength ?? 1, min(2, positions ?? 2)))
         }
     }
 

@@ -26,6 +26,66 @@ package enum ONNXFile {
             })
     }
 
+    /// The same model for sequences of one length, which its input leaves open.
+    ///
+    /// - Throws: ``Problem`` if the message is damaged.
+    package static func fixing(length: Int, in region: ByteRegion) throws(Problem) -> ByteRegion {
+        var model = ProtobufWriter()
+        var reader = ProtobufReader(region)
+        while let (field, value) = try reader.next() {
+            guard field == 7, let message = value.bytes else {
+                model.append(field, value)
+                continue
+            }
+            var graph = ProtobufWriter()
+            var parts = ProtobufReader(message)
+            while let (field, value) = try parts.next() {
+                if field == 11, let bytes = value.bytes { graph.append(11, try fixed(bytes, length)) } else { graph.append(field, value) }
+            }
+            model.append(7, graph.bytes)
+        }
+        return ByteRegion(copying: model.bytes)
+    }
+
+    /// An input whose second of two dimensions has a length, if it has none.
+    private static func fixed(_ input: ByteRegion, _ length: Int) throws(Problem) -> [UInt8] {
+        /// A message with the parts of one field changed.
+        func mapped(
+            _ message: ByteRegion, _ field: Int, _ change: (ByteRegion, Int) throws(Problem) -> [UInt8]
+        ) throws(Problem) -> [UInt8] {
+            var writer = ProtobufWriter()
+            var reader = ProtobufReader(message)
+            var place = 0
+            while let (own, value) = try reader.next() {
+                if own == field, let bytes = value.bytes {
+                    writer.append(field, try change(bytes, place))
+                    place += 1
+                } else {
+                    writer.append(own, value)
+                }
+            }
+            return writer.bytes
+        }
+        return try mapped(input, 2) { type, _ throws(Problem) in
+            try mapped(type, 1) { tensor, _ throws(Problem) in
+                try mapped(tensor, 2) { shape, _ throws(Problem) in
+                    var count = 0
+                    var reader = ProtobufReader(shape)
+                    while let (field, _) = try reader.next() { count += field == 1 ? 1 : 0 }
+                    return try mapped(shape, 1) { dimension, place throws(Problem) in
+                        var parts = ProtobufReader(dimension)
+                        var isOpen = true
+                        while let (field, _) = try parts.next() { isOpen = isOpen && field != 1 }
+                        guard count == 2, place == 1, isOpen else { return dimension.withUnsafeBytes { [UInt8]($0) } }
+                        var writer = ProtobufWriter()
+                        writer.append(1, UInt64(length))
+                        return writer.bytes
+                    }
+                }
+            }
+        }
+    }
+
     /// The model of a draft that keeps a graph, with the draft's numbers.
     ///
     /// - Throws: ``Problem`` if the draft keeps no graph, or its tensors are not those of the graph.

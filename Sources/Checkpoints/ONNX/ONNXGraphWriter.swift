@@ -139,11 +139,15 @@ package struct ONNXGraphWriter {
 
     /// Declares the input of the graph.
     ///
-    /// - Parameter shape: nil for lengths that are open, the number of samples among them.
-    package mutating func declare(input name: String, type: ElementType, shape: [Int?]) {
+    /// - Parameters:
+    ///   - shape: nil for lengths that are open, the number of samples among them.
+    ///   - lengths: what is known of sequences whose length is open.
+    package mutating func declare(
+        input name: String, type: ElementType, shape: [Int?], lengths: SequenceLengths = SequenceLengths()
+    ) {
         _ = names.take(name)
         types[name] = type
-        graph.append(11, value(name, shape: shape))
+        graph.append(11, value(name, shape: shape, note: lengths.note))
     }
 
     /// Declares the output of the graph.
@@ -151,7 +155,7 @@ package struct ONNXGraphWriter {
         graph.append(12, value(name, shape: shape))
     }
 
-    private func value(_ name: String, shape: [Int?]) -> [UInt8] {
+    private func value(_ name: String, shape: [Int?], note: String? = nil) -> [UInt8] {
         var lengths = ProtobufWriter()
         for (place, length) in shape.enumerated() {
             var dimension = ProtobufWriter()
@@ -166,6 +170,7 @@ package struct ONNXGraphWriter {
         var value = ProtobufWriter()
         value.append(1, name)
         value.append(2, type.bytes)
+        if let note { value.append(3, note) }
         return value.bytes
     }
 

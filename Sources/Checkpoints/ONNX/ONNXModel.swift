@@ -77,6 +77,8 @@ package struct ONNXModel: Sendable {
         package fileprivate(set) var shape: [Int?]?
         /// Whether it is a single tensor.
         package fileprivate(set) var isTensor = false
+        /// What is known of the length of sequences that the shape leaves open.
+        package fileprivate(set) var lengths = SequenceLengths()
 
         fileprivate init() {}
 
@@ -252,6 +254,7 @@ package struct ONNXModel: Sendable {
         var reader = ProtobufReader(message)
         while let (field, part) = try reader.next() {
             if field == 1 { value.name = part.text() ?? "" }
+            if field == 3 { value.lengths = SequenceLengths(note: part.text() ?? "") }
             guard field == 2, let type = part.bytes else { continue }
             var types = ProtobufReader(type)
             while let (kind, content) = try types.next() {

@@ -91,12 +91,12 @@ extension TorchExportConversion {
             order.insert(moved, at: to)
             return add(name, "Transpose", [try factor(node, "self")], [("perm", .integers(order))])
         case "repeat":
-            let times = try integers(node, "repeats")
+            let times = try symbols(node, "repeats")
             let missing = times.count - (try rank(tensor(node, "self")))
             guard missing >= 0 else { throw Problem("repeats fewer dimensions than there are") }
             var x = try value(node, "self")
             if missing > 0 { x = writer.add("Unsqueeze", [x, writer.constant(Array(0..<missing))]) }
-            return add(name, "Tile", [x, writer.constant(times)])
+            return add(name, "Tile", [x, try shape(times)])
         case "flip":
             var x = try value(node, "self")
             for dim in try integers(node, "dims") {

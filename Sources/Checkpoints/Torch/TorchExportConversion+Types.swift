@@ -118,6 +118,8 @@ extension TorchExportConversion {
     mutating func calculated(_ node: Node, _ name: String) throws(Problem) -> String? {
         switch node.name {
         case "add", "sub", "mul", "rsub", "maximum", "minimum", "fmax", "fmin", "pow": return try arithmetic(node, name)
+        // Of two tensors, element by element; those of one give places too.
+        case "min", "max": return node["other"]?.tensor == nil ? nil : try arithmetic(node, name)
         case "div", "true_divide", "divide", "floor_divide", "remainder", "fmod": return try divided(node, name)
         case "eq", "ne", "gt", "lt", "ge", "le": return try compared(node, name)
         case "logical_not", "bitwise_not":
@@ -146,15 +148,15 @@ extension TorchExportConversion {
 
     private mutating func arithmetic(_ node: Node, _ name: String) throws(Problem) -> String {
         let operations = [
-            "add": "Add", "sub": "Sub", "rsub": "Sub", "mul": "Mul", "maximum": "Max", "minimum": "Min", "fmax": "Max", "fmin": "Min",
-            "pow": "Pow",
+            "add": "Add", "sub": "Sub", "rsub": "Sub", "mul": "Mul", "maximum": "Max", "minimum": "Min", "max": "Max", "min": "Min",
+            "fmax": "Max", "fmin": "Min", "pow": "Pow",
         ]
         guard !node.name.hasPrefix("f") else { throw Problem("is not run") }
         let type = try outputType(node)
         let second = node.name == "pow" && node["exponent"] != nil ? "exponent" : "other"
         if type == .bool {
             // Truth values are added and multiplied as such.
-            let logic = ["add": "Or", "mul": "And", "maximum": "Or", "minimum": "And"]
+            let logic = ["add": "Or", "mul": "And", "maximum": "Or", "minimum": "And", "max": "Or", "min": "And"]
             guard let operation = logic[node.name], node["alpha"].map({ $0.isNone || $0.setting == .integer(1) }) ?? true else {
                 throw Problem("is not run on truth values")
             }

@@ -42,7 +42,8 @@ struct TorchExportConversion {
             guard let shape = program.shapes[input] else { throw Problem("has no shape", subject: "input '\(input)'") }
             let name = writer.unused(input)
             values[input] = name
-            writer.declare(input: name, type: try declaredType(input), shape: shape)
+            let lengths = shape.count == 2 && shape[1] == nil ? program.lengths[input] : nil
+            writer.declare(input: name, type: try declaredType(input), shape: shape, lengths: lengths ?? SequenceLengths())
         }
         var aliases = TensorAliases()
         for node in program.nodes {

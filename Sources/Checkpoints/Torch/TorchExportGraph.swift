@@ -18,6 +18,8 @@ struct TorchExportGraph {
     let wholeNumbers: Set<String>
     /// The numbers of tensors' types.
     let types: [String: Int]
+    /// What is known of sequences whose length an input leaves open, by the input.
+    let lengths: [String: SequenceLengths]
 
     /// The most operations of a program that are read.
     private static let nodeLimit = 1 << 16
@@ -33,7 +35,7 @@ struct TorchExportGraph {
     /// A program that something else describes.
     init(
         nodes: [Node], parameters: [String: String], fixed: Set<String>, userInputs: [String], outputs: [String], shapes: [String: [Int?]],
-        types: [String: Int]
+        types: [String: Int], lengths: [String: SequenceLengths] = [:]
     ) {
         self.nodes = nodes
         self.parameters = parameters
@@ -43,6 +45,7 @@ struct TorchExportGraph {
         changed = []
         self.shapes = shapes
         self.types = types
+        self.lengths = lengths
         wholeNumbers = Set(types.filter { TensorDescriptions.wholeTypes.contains($0.value) }.keys)
     }
 
@@ -57,7 +60,10 @@ struct TorchExportGraph {
         var values = TensorDescriptions()
         var kinds: [String] = []
         var changed: [String] = []
-        try cursor.readMember("graph_module") { cursor in
+        var ranges: [String: SequenceLengths] = [:]
+        try cursor.readObject { cursor, name in
+            if name == "range_constraints" { return try Self.readRanges(&cursor, &ranges) }
+            guard name == "graph_module" else { return try cursor.skip() }
             try cursor.readObject { cursor, name in
                 switch name {
                 case "graph":
@@ -93,6 +99,23 @@ struct TorchExportGraph {
         shapes = values.shapes
         wholeNumbers = values.wholeNumbers
         types = values.types
+        lengths = Dictionary(
+            userInputs.compactMap { input in values.symbols[input]?.last.flatMap { $0 }.flatMap { ranges[$0] }.map { (input, $0) } },
+            uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Reads the smallest and the largest number that each open length may be.
+    private static func readRanges(_ cursor: inout JSONCursor, _ ranges: inout [String: SequenceLengths]) throws {
+        try cursor.readObject { cursor, symbol in
+            var range = SequenceLengths()
+            try cursor.readObject { cursor, member in
+                guard let number = try cursor.value().wholeNumber, (1...1 << 16).contains(number) else { return }
+                // PyTorch says 2 where it means any.
+                if member == "min_val", number > 2 { range.shortest = number }
+                if member == "max_val" { range.longest = number }
+            }
+            if range != SequenceLengths() { ranges[symbol] = range }
+        }
     }
 
     static func nodes(_ cursor: inout JSONCursor) throws -> [Node] {

@@ -7,11 +7,14 @@ extension TorchExportGraph {
         private(set) var shapes: [String: [Int?]] = [:]
         private(set) var wholeNumbers: Set<String> = []
         private(set) var types: [String: Int] = [:]
+        /// The names of the lengths that are open; nil for others, and for those that are computed from others.
+        private(set) var symbols: [String: [String?]] = [:]
 
         mutating func read(_ cursor: inout JSONCursor) throws {
             try cursor.readObject { cursor, tensor in
-                let (shape, type) = try Self.description(&cursor)
+                let (shape, type, names) = try Self.description(&cursor)
                 add(tensor, shape, type)
+                if names.contains(where: { $0 != nil }) { symbols[tensor] = names }
             }
         }
 
@@ -30,12 +33,13 @@ extension TorchExportGraph {
         static let wholeTypes: Set<Int> = [1, 2, 3, 4, 5, 12]
 
         /// Reads a tensor's lengths and the number of its type.
-        private static func description(_ cursor: inout JSONCursor) throws -> (shape: [Int?], type: Int?) {
+        private static func description(_ cursor: inout JSONCursor) throws -> (shape: [Int?], type: Int?, names: [String?]) {
             var shape: [Int?] = []
+            var names: [String?] = []
             var type: Int?
             guard cursor.peek() == UInt8(ascii: "{") else {
                 try cursor.skip()
-                return ([], nil)
+                return ([], nil, [])
             }
             try cursor.readObject { cursor, member in
                 switch member {
@@ -43,18 +47,36 @@ extension TorchExportGraph {
                 case "sizes":
                     try cursor.readList { cursor in
                         var length: Int?
-                        try cursor.readMember("as_int") { cursor in length = try cursor.value().wholeNumber }
+                        var name: String?
+                        try cursor.readObject { cursor, member in
+                            switch member {
+                            case "as_int": length = try cursor.value().wholeNumber
+                            case "as_expr": name = symbol(in: try cursor.value())
+                            default: try cursor.skip()
+                            }
+                        }
                         shape.append(length.flatMap { $0 >= 0 ? $0 : nil })
+                        names.append(name)
                     }
                 default: try cursor.skip()
                 }
             }
-            return (shape, type)
+            return (shape, type, names)
+        }
+
+        /// The name of an open length: of `Symbol('s77', positive=True, integer=True)`, or `s77` alone.
+        private static func symbol(in value: JSONValue) -> String? {
+            guard case .object(let members) = value, case .string(let text)? = members.first(where: { $0.name == "expr_str" })?.value else {
+                return nil
+            }
+            let parts = text.split(separator: "'")
+            let name = text.hasPrefix("Symbol('") && parts.count > 1 ? String(parts[1]) : text
+            return name.utf8.allSatisfy { (48...57).contains($0) || (97...122).contains($0) } ? name : nil
         }
     }
 
     /// Operations that another runs as one: those of a `with` block.
-    struct Region {
+    final class Region {
         private var inputs: [String] = []
         private var outputs: [String] = []
         private var nodes: [Node] = []

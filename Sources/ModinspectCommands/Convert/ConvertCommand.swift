@@ -56,7 +56,10 @@ struct ConvertCommand: FileCommand {
             if let configuration = opened.configuration {
                 draft.files[opened.configurationName] = ConvertedConfiguration(configuration).text(for: draft)
             }
-            let (words, refusal) = try described(opened)
+            let (words, refusal, length) = try described(opened)
+            if let length, let graph = draft.files[ONNXFile.graphName] {
+                draft.files[ONNXFile.graphName] = try ONNXFile.fixing(length: length, in: graph)
+            }
             if let refusal, case .file(let writer) = target, writer.kind == .onnx { throw Problem(path: checkpoint, problem: refusal) }
             if let refusal { output.diagnostics.note("\(checkpoint): the result does not run without --arch: \(refusal)") }
             let record = ArchiveRecord(architecture: words, refusal: refusal, seed: nil, parent: output.parent(opened, source))
@@ -67,20 +70,21 @@ struct ConvertCommand: FileCommand {
     }
 
     /// The architecture of a plain chain that was given, or that the archive keeps or the modules in the file describe; without one, why the file
-    /// does not run.
-    private func described(_ opened: Checkpoint) throws -> (words: Architecture?, refusal: String?) {
+    /// does not run; and the only length of sequences that it runs with.
+    private func described(_ opened: Checkpoint) throws -> (words: Architecture?, refusal: String?, length: Int?) {
         let given = architecture.architecture
-        guard given != nil || opened.module != nil || opened.companions["modinspect.json"] != nil else { return (nil, nil) }
+        guard given != nil || opened.module != nil || opened.companions["modinspect.json"] != nil else { return (nil, nil, nil) }
         do {
-            return (try LoadedModel(opened, architecture: given).architecture, nil)
+            let model = try LoadedModel(opened, architecture: given)
+            return (model.architecture, nil, model.network.fixedLength)
         } catch {
             if given != nil { throw error }
             // What was written here once can be written again whether it runs or not.
-            if let kept = try? Chain.kept(in: opened) { return (kept, nil) }
+            if let kept = try? Chain.kept(in: opened) { return (kept, nil, nil) }
             var problem = Problem(error)
             problem.path = nil
             // A graph that is kept says itself why it does not run.
-            return (nil, opened.graph == nil ? Chain.refusal(in: opened) ?? problem.summary : nil)
+            return (nil, opened.graph == nil ? Chain.refusal(in: opened) ?? problem.summary : nil, nil)
         }
     }
 }

@@ -151,11 +151,55 @@ extension GraphConversion {
         return GraphNumbers([1] + first.shape.dropFirst(), row)
     }
 
+    /// What a file for a fixed number of samples has once for each of them, for as many as there are: numbers that are all the same, or a
+    /// repetition; any other value as it is.
+    ///
+    /// - Parameter place: where the samples are in the values that it is joined with.
+    mutating func alongSamples(_ value: GraphValue, beside place: SamplePlace, _ name: String) throws(Problem) -> GraphValue {
+        guard let samples = fixedSamples, samplePlace(value) == nil, let own = value.fixedShape, own.indices.contains(place.axis),
+            own[place.axis] == samples * place.factor
+        else { return value }
+        let shapes = probes.map { probe in
+            var shape = own
+            shape[place.axis] = probe.samples * place.factor
+            return shape
+        }
+        guard let template = template(shapes) else { return value }
+        let once: String
+        if let lists = numbers(value), lists.count == 1, let number = lists[0].values.first, lists[0].values.allSatisfy({ $0 == number }) {
+            var shape = own
+            shape[place.axis] = 1
+            let numbers = GraphNumbers(shape, [Double](repeating: number, count: shape.reduce(1, *)))
+            once = try site(of: GraphValue(source: .numbers([numbers]), type: value.type, shapes: probes.map { _ in shape }), for: name)
+        } else if let made = repeated(value, along: place.axis) {
+            once = made
+        } else if own[place.axis] == 1 {
+            once = try site(of: value, for: name)
+        } else {
+            return value
+        }
+        let made = try add("\(name).samples", Rearrangement(.repeated(template)), [once], type: value.type)
+        if place.factor > 1, let site = made.site { sampleRuns[site] = place.inner }
+        return made
+    }
+
+    /// The node that a value repeats along a dimension, in which it has the length 1.
+    private func repeated(_ value: GraphValue, along axis: Int) -> String? {
+        guard let site = value.site, let node = graph.nodes.last(where: { $0.name == site }),
+            case .repeated? = (node.operation as? Rearrangement)?.kind, let own = shapesOfSites[node.inputs[0]],
+            own.allSatisfy({ $0.count == value.shapes[0].count && $0[axis] == 1 })
+        else { return nil }
+        return node.inputs[0]
+    }
+
     /// A constant that is the same for each of the samples whose number the file fixes, once for all; any other value as it is.
     ///
     /// - Parameter others: what it is combined with element by element.
     func onceForAll(_ value: GraphValue, beside others: [GraphValue]) -> GraphValue {
-        guard let samples = fixedSamples, samples > 1, value.site == nil, let lists = numbers(value), lists.count == 1,
+        // Numbers that the exporter has named are no weights.
+        let isExporters = value.parameter.map { Self.isExporters($0.tensor) } ?? false
+        guard let samples = fixedSamples, samples > 1, value.site == nil, let lists = numbers(value, isSetting: isExporters),
+            lists.count == 1,
             lists[0].shape.first == samples, lists[0].shape.count > 1,
             others.contains(where: { other in
                 samplePlace(other).map { $0.axis == 0 && $0.factor == 1 } ?? false && other.shapes[0].count == lists[0].shape.count

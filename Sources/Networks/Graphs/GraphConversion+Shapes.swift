@@ -156,7 +156,10 @@ extension GraphConversion {
         let samples = inputs.first {
             $0.shapes.indices.allSatisfy { place in inputs[0].shapes.count > place } && $0.shapes[0].first == probes[0].samples
         }
+        let joined = inputs.compactMap(samplePlace).first { $0.axis != axis }
         for (place, input) in inputs.enumerated() {
+            var input = input
+            if let joined { input = try alongSamples(input, beside: joined, self.site(node, "\(place)")) }
             var site = try site(of: input, for: site(node, "\(place)"))
             // What a file for one sample has once, a batch has once for each.
             if axis > 0, fixedSamples == 1, let samples, input.shapes.allSatisfy({ $0.first == 1 }), samples.shapes[0].first != 1,

@@ -111,7 +111,7 @@ struct GraphConversion {
     }
 
     /// Whether a name is one that PyTorch's exporter gives to the constants of a computation: `val_58`. Weights have names of modules.
-    private static func isExporters(_ name: String) -> Bool {
+    static func isExporters(_ name: String) -> Bool {
         name.hasPrefix("val_") && name.count > 4 && name.dropFirst(4).utf8.allSatisfy { (48...57).contains($0) }
     }
 

@@ -17,6 +17,11 @@ enum ONNXNetwork {
         var readers: [String: [Int]] = [:]
         readers.reserveCapacity(order.count)
         for index in order { for name in model.nodes[index].inputs where !name.isEmpty { readers[name, default: []].append(index) } }
+        if input.isOfTokens {
+            return try SequenceLengthSearch(input: input) { input, longest throws(Problem) in
+                try network(of: checkpoint, model, input, output, order, readers, [longest])
+            }.network()
+        }
         var failure: Problem?
         for sizes in input.openSizes {
             do throws(Problem) {
@@ -61,7 +66,8 @@ enum ONNXNetwork {
             guard let vocabulary = conversion.vocabulary else {
                 throw Problem("its whole numbers choose from no table of embeddings", subject: "input '\(input.name)'")
             }
-            conversion.graph.input = .tokens(vocabulary: vocabulary, positions: input.length ?? conversion.positions)
+            let positions = [conversion.positions, input.lengths.longest].compactMap(\.self).min()
+            conversion.graph.input = .tokens(vocabulary: vocabulary, positions: input.length ?? positions)
         }
         let shape = value.shapes[0]
         let isOfSamples = zip(value.shapes, probes).allSatisfy { $0.first == $1.samples }
@@ -83,6 +89,7 @@ enum ONNXNetwork {
         var network = try conversion.graph.network(
             of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy, ignoring: { read.contains($0) })
         network.fixedLength = input.length
+        network.shortestLength = input.length == nil ? input.lengths.shortest : nil
         (network.classLabels, network.classNames) = classes(model, checkpoint, count: shape.last ?? 1)
         return network
     }
@@ -95,11 +102,13 @@ enum ONNXNetwork {
         let type: ONNXModel.ElementType
         let isOfTokens: Bool
         /// The shape of a sample; nil for lengths that are open.
-        let shape: [Int?]
+        var shape: [Int?]
         /// The samples that the file fixes; nil if they are open.
         let samples: Int?
         /// Other inputs, by what they are where nobody gives them.
         let constants: [String: Double]
+        /// What is known of the length of sequences that the shape leaves open.
+        var lengths: SequenceLengths
 
         var network: Network.Input { isOfTokens ? .tokens(vocabulary: 1, positions: nil) : .values(shape: shape) }
 
@@ -108,14 +117,16 @@ enum ONNXNetwork {
 
         /// Lengths to try for those that are open, one for each probe; no linear function of the samples, so that they are not taken for one.
         var openSizes: [[Int]] {
-            isOfTokens || !shape.contains(nil) ? [[0, 0, 0]] : [[64, 160, 96], [224, 288, 256], [32, 64, 48]]
+            !shape.contains(nil) ? [[0, 0, 0]] : [[64, 160, 96], [224, 288, 256], [32, 64, 48]]
         }
 
         /// Batches of different sizes, so that what depends on the size shows.
         func probes(_ sizes: [Int]) -> [BatchShape] {
             if let length { return [2, 3, 5].map { .tokens(samples: $0, length: length) } }
             if isOfTokens {
-                return [(2, 3), (3, 5), (5, 4), (7, 11)].map { .tokens(samples: $0.0, length: $0.1) }
+                return zip([2, 3, 5, 7], SequenceLengthSearch.lengths(from: lengths.shortest ?? 1, to: sizes[0])).map {
+                    .tokens(samples: $0, length: $1)
+                }
             }
             return zip([2, 3, 5], sizes).map { samples, size in .values([samples] + shape.map { $0 ?? size }) }
         }
@@ -156,7 +167,7 @@ enum ONNXNetwork {
         }
         return GraphInput(
             name: value.name, type: value.type, isOfTokens: isOfTokens, shape: Array(shape.dropFirst()), samples: shape[0],
-            constants: constants)
+            constants: constants, lengths: value.lengths)
     }
 
     /// The first output of numbers: what classifiers name as the label is none.

@@ -294,7 +294,8 @@ extension ScriptProgram {
             "instance_norm": [
                 "input", "weight", "bias", "running_mean", "running_var", "use_input_stats", "momentum", "eps", "cudnn_enabled",
             ],
-            "index": ["self", "indices"], "index_select": ["self", "dim", "index"],
+            "diff": ["self", "n", "dim", "prepend", "append"], "repeat": ["self", "repeats"], "index": ["self", "indices"],
+            "index_select": ["self", "dim", "index"],
         ]
         for name in [
             "relu", "tanh", "sigmoid", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal", "mish", "selu", "hardswish",
@@ -304,7 +305,8 @@ extension ScriptProgram {
             "logical_not", "zeros_like", "ones_like", "square", "log1p", "log2", "log_sigmoid",
         ] { schemas[name] = ["self"] }
         for name in [
-            "mul", "remainder", "maximum", "minimum", "matmul", "eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or",
+            "mul", "remainder", "maximum", "minimum", "max", "min", "matmul", "eq", "ne", "gt", "lt", "ge", "le", "logical_and",
+            "logical_or",
             "bitwise_and", "bitwise_or", "bitwise_xor", "logical_xor", "__and__", "__or__", "__xor__", "fmod", "floor_divide",
             "true_divide",
         ] { schemas[name] = ["self", "other"] }

@@ -125,7 +125,7 @@ extension ScriptProgram {
             return (type, [[stored("condition"), stored("self"), stored("other")].reduce([]) { broadcast($0, $1) }])
         case "eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or",
             "bitwise_xor", "bitwise_not", "__and__", "__or__", "__xor__", "add", "sub", "rsub", "mul", "div", "true_divide", "floor_divide",
-            "remainder", "fmod", "pow", "maximum", "minimum", "masked_fill", "prelu":
+            "remainder", "fmod", "pow", "maximum", "minimum", "max", "min", "masked_fill", "prelu":
             let tensors = values.compactMap(\.1.tensor)
             if tensors.contains(where: open.contains) { return (type, [nil]) }
             let read = operation == "prelu" ? Array(tensors.prefix(1)) : tensors
@@ -163,6 +163,26 @@ extension ScriptProgram {
         case "unflatten":
             let axis = try place("dim")
             return (type, [shape[..<axis] + (try lengths(value("sizes"), of: [shape[axis]])) + shape[(axis + 1)...]])
+        case "diff":
+            var lengths = shape
+            let axis = try place("dim", -1)
+            for name in ["prepend", "append"] {
+                guard let other = value(name).tensor.flatMap({ shapes[latest($0)] }), axis < other.count else { continue }
+                lengths[axis] = lengths[axis].flatMap { own in other[axis].map { own.addingReportingOverflow($0).partialValue } }
+            }
+            lengths[axis] = lengths[axis].map { max(0, $0 - 1) }
+            return (type, [lengths])
+        case "repeat":
+            guard let items = value("repeats").items, items.count >= shape.count else { throw Problem("has no list of numbers") }
+            let kept = Lengths(repeating: 1, count: items.count - shape.count) + shape
+            return (
+                type,
+                [
+                    zip(items, kept).map { item, own in
+                        item.integer.flatMap { times in own.map { $0.multipliedReportingOverflow(by: times).partialValue } }
+                    }
+                ]
+            )
         case "cumsum": return (type == Self.float ? type : Self.wholeNumber, [shape])
         case "gather": return (type, [value("index").tensor.flatMap { shapes[latest($0)] }.flatMap(\.self)])
         case "expand_as": return (type, [value("other").tensor.flatMap { shapes[latest($0)] }.flatMap(\.self)])

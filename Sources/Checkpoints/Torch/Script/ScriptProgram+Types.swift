@@ -13,7 +13,8 @@ extension ScriptProgram {
         let given: Int? = if case .integer(let number) = value("dtype") { Self.scriptTypes[number] } else { nil }
         switch operation {
         case "eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or", "logical_not", "logical_xor", "any": return Self.truth
-        case "add", "sub", "rsub", "mul", "remainder", "fmod", "maximum", "minimum", "where", "floor_divide", "bitwise_and", "bitwise_or",
+        case "add", "sub", "rsub", "mul", "remainder", "fmod", "maximum", "minimum", "max", "min", "where", "floor_divide", "bitwise_and",
+            "bitwise_or",
             "bitwise_xor", "__and__", "__or__", "__xor__":
             return joined(["self", "other"])
         case "pow": return joined(["self", value("exponent").isNone ? "other" : "exponent"])

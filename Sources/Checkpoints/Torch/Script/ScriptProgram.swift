@@ -30,6 +30,10 @@ struct ScriptProgram {
     var views: Set<String> = []
     private(set) var fixed: Set<String> = []
     private let tensors: [String: TensorRecord]
+    /// Whether sequences of tokens have the length with which the model was traced.
+    private var keepsLength = false
+    /// The length with which it was traced, by the input.
+    private var lengths: [String: SequenceLengths] = [:]
     private var names = UniqueNames(separator: "_")
 
     /// The calls, blocks and expressions inside each other.
@@ -50,6 +54,10 @@ struct ScriptProgram {
         do throws(Problem) {
             graph = try program.run(module, examples)
         } catch {
+            // The code may be that for sequences of the length with which it was traced alone.
+            var fixed = ScriptProgram(code, constants, tensors)
+            fixed.keepsLength = true
+            if let graph = try? fixed.run(module, examples) { return try TorchExportConversion.graph(of: graph, tensors: tensors) }
             // Code that asks for the shape of its samples before a layer reads them may be that of a model of tokens.
             var other = ScriptProgram(code, constants, tensors)
             guard examples == nil, let guessed = try? other.run(module, [([2, 2], .i64)]),
@@ -94,7 +102,8 @@ struct ScriptProgram {
                 types[name] = Self.types[dtype] ?? Self.float
                 // Sequences of tokens may have any length.
                 let isOfTokens = types[name].flatMap(TorchType.init)?.isInteger == true && shape.count == 2
-                shapes[name] = shape.enumerated().map { $0 == 0 || isOfTokens ? nil : $1 }
+                shapes[name] = shape.enumerated().map { $0 == 0 || isOfTokens && !keepsLength ? nil : $1 }
+                if isOfTokens { lengths[name] = SequenceLengths(traced: shape[1]) }
             } else {
                 self.open.insert(name)
             }
@@ -114,7 +123,7 @@ struct ScriptProgram {
         let parameters = Dictionary(uniqueKeysWithValues: tensors.keys.filter(read.contains).map { ($0, $0) })
         return TorchExportGraph(
             nodes: nodes, parameters: parameters, fixed: fixed, userInputs: inputs, outputs: [output],
-            shapes: shapes.mapValues { $0.map { $0.flatMap { $0 >= 0 ? $0 : nil } } }, types: types)
+            shapes: shapes.mapValues { $0.map { $0.flatMap { $0 >= 0 ? $0 : nil } } }, types: types, lengths: lengths)
     }
 
     func isTensor(_ name: String) -> Bool { tensors[name] != nil }
