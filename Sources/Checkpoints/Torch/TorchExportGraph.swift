@@ -18,6 +18,8 @@ struct TorchExportGraph {
     let wholeNumbers: Set<String>
     /// The numbers of tensors' types.
     let types: [String: Int]
+    /// Where in the code of a script an operation stands, in words, by the names of what it makes.
+    let places: [String: String]
 
     /// The most operations of a program that are read.
     private static let nodeLimit = 1 << 16
@@ -33,7 +35,7 @@ struct TorchExportGraph {
     /// A program that something else describes.
     init(
         nodes: [Node], parameters: [String: String], fixed: Set<String>, userInputs: [String], outputs: [String], shapes: [String: [Int?]],
-        types: [String: Int]
+        types: [String: Int], places: [String: String]
     ) {
         self.nodes = nodes
         self.parameters = parameters
@@ -43,6 +45,7 @@ struct TorchExportGraph {
         changed = []
         self.shapes = shapes
         self.types = types
+        self.places = places
         wholeNumbers = Set(types.filter { TensorDescriptions.wholeTypes.contains($0.value) }.keys)
     }
 
@@ -93,6 +96,7 @@ struct TorchExportGraph {
         shapes = values.shapes
         wholeNumbers = values.wholeNumbers
         types = values.types
+        places = [:]
     }
 
     static func nodes(_ cursor: inout JSONCursor) throws -> [Node] {
