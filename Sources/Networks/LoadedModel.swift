@@ -47,7 +47,7 @@ package struct LoadedModel: Sendable {
                 return
             }
             if !isDescribed, let reason = Chain.refusal(in: checkpoint) {
-                throw Problem("cannot be run: " + reason, hint: .describeChain)
+                throw Problem("cannot be run: " + reason, hint: .describeChain())
             }
             if !isDescribed, let network = try Self.familyNetwork(of: checkpoint, catalog) {
                 self.network = network
@@ -66,7 +66,31 @@ package struct LoadedModel: Sendable {
             self.architecture = architecture
             self.source = source
         } catch {
-            throw (checkpoint.givenSettings?.renaming(error) ?? checkpoint.fileNames?.renaming(error) ?? error).at(path: checkpoint.path)
+            var problem = checkpoint.givenSettings?.renaming(error) ?? checkpoint.fileNames?.renaming(error) ?? error
+            problem.hint = problem.hint.map { Self.naming($0, catalog) }
+            throw problem.at(path: checkpoint.path)
+        }
+    }
+
+    /// A hint about words for the network, with the names of the checkpoint's own layers where words can have them.
+    private static func naming(_ hint: Hint, _ catalog: LayerCatalog) -> Hint {
+        func modules(_ isFilter: Bool) -> [String] {
+            catalog.layers.filter { ($0.tensor.shape.count == 4) == isFilter && $0.slices.isEmpty }.compactMap { layer in
+                guard layer.tensorName.hasSuffix(".weight") else { return nil }
+                let name = String(layer.tensorName.dropLast(7))
+                return name.utf8.allSatisfy {
+                    $0 < 0x80
+                        && ($0 == 0x5F || $0 == 0x2E || Character(UnicodeScalar($0)).isLetter || Character(UnicodeScalar($0)).isNumber)
+                }
+                    ? name : nil
+            }
+        }
+        let (filters, matrices) = (modules(true), modules(false))
+        guard filters.count + matrices.count == catalog.layers.count, catalog.layers.count <= 8 else { return hint }
+        switch hint {
+        case .describeChain: return .describeChain(matrices)
+        case .describeImages: return matrices.isEmpty ? hint : .describeImages(filters, matrices)
+        default: return hint
         }
     }
 

@@ -19,10 +19,10 @@ package enum Hint: Sendable, Equatable {
     case replaceExisting
     /// What was done can be done again from the beginning.
     case restart
-    /// An architecture for a plain chain of modules can be given.
-    case describeChain
-    /// An architecture for a chain that reads images can be given.
-    case describeImages
+    /// An architecture for a plain chain of modules can be given; of these, if their names are known.
+    case describeChain([String] = [])
+    /// An architecture for a chain that reads images can be given; of these convolutions and linear layers, if their names are known.
+    case describeImages([String] = [], [String] = [])
     /// The model that an adapter changes can be given; its name if the adapter gives it.
     case giveBase(String?)
     /// The settings of a model can be given.
@@ -71,9 +71,9 @@ extension Hint: CustomStringConvertible {
         case .pickBaseKey: "a key of the base model picks one"
         case .replaceExisting: "it can be replaced"
         case .restart: "a new run can replace it"
-        case .describeChain: "an architecture 'fc1,relu,fc2' describes a plain chain of its modules"
-        case .describeImages:
-            "an architecture 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' describes the modules and the operations between them"
+        case .describeChain(let names): "an architecture\(Self.chain(names)) describes a plain chain of its modules"
+        case .describeImages(let filters, let names):
+            "an architecture\(Self.chain(filters, names)) describes the modules and the operations between them"
         case .giveConfiguration: "the settings can be given"
         case .giveBase(let name): "its base model\(name.map { " " + $0.quotedInMessage } ?? "") can be given"
         case .leaveOutLayer(let name): "'\(name)' can be left out"
@@ -91,6 +91,16 @@ extension Hint: CustomStringConvertible {
         case .useCoarserParts: "clusters, or components of transformers, are fewer"
         case .usePartsOfChain: "its layers can be divided into neurons or clusters"
         }
+    }
+
+    /// Modules as a chain in words, with a space before it; empty if there are none.
+    package static func chain(_ names: [String]) -> String { names.isEmpty ? "" : " '" + names.joined(separator: ",relu,") + "'" }
+
+    /// Convolutions and linear layers as a chain in words, with a space before it; empty if there are none.
+    package static func chain(_ filters: [String], _ names: [String]) -> String {
+        guard !names.isEmpty else { return "" }
+        let images = filters.map { $0 + "(padding=1),relu,maxpool(2)," }.joined()
+        return " '" + images + "flatten," + names.joined(separator: ",relu,") + "'"
     }
 
     /// Names in a sentence: `prob, loss and kl`.

@@ -37,14 +37,18 @@ struct ScriptSyntaxTests {
         let forward = try #require(net.methods["forward"])
         #expect(forward.parameters.map(\.name) == ["self", "x", "scale"] && forward.body.count == 3)
         guard case .real(-1.0000000000000001e-05)? = forward.parameters[2].standard,
-            case .assign(["a", "b"], _, isUnpacked: true) = forward.body[0],
-            case .condition(_, let first, let second) = forward.body[1], first.count == 1, second.isEmpty,
-            case .answer(.call(_, let arguments, _)) = forward.body[2], case .real(-Double.infinity)? = arguments.last
+            case .assign(["a", "b"], _, isUnpacked: true) = forward.body[0].statement,
+            case .condition(_, let first, let second) = forward.body[1].statement, first.count == 1, second.isEmpty,
+            case .answer(.call(_, let arguments, _)) = forward.body[2].statement, case .real(-Double.infinity)? = arguments.last
         else {
             Issue.record("\(forward)")
             return
         }
-        guard case .other("for")? = file.functions["other"]?.body.first else {
+        // Lines are counted as in the file.
+        #expect(forward.body.map(\.number) == [9, 10, 15] && first.map(\.number) == [11])
+        guard case .loop("i", .call(.name("range"), _, _), let repeated)? = file.functions["other"]?.body.first?.statement,
+            repeated.map(\.number) == [18]
+        else {
             Issue.record("\(file.functions)")
             return
         }
@@ -71,6 +75,12 @@ struct ScriptSyntaxTests {
         }
     }
 
+    private static func graph(of module: ScriptModule, _ code: String) throws(Problem) {
+        let reading = ScriptProgram.reading(
+            of: module, code: { $0 == "code/__torch__.py" ? code : nil }, constants: [], examples: [([2, 4], .f32)], tensors: [])
+        _ = try reading.graph.get()
+    }
+
     /// Calls that never end, lists that grow, and numbers beyond their range come to an end in one line.
     @Test func codeThatNeverEndsIsRefused() throws {
         let module = ScriptModule(className: "__torch__.A", attributes: [:])
@@ -83,12 +93,20 @@ struct ScriptSyntaxTests {
             "return ops.prim.RaiseException(\"no\")",
             "y = torch.relu_(torch.view(x, [-1]))\n    return y", "return 1",
             "if torch.gt(x, 1):\n      pass\n    else:\n      pass\n    return x",
+            "for i in range(-9223372036854775807, 9223372036854775807):\n      pass\n    return x",
+            "for i in range(4000):\n      for j in range(4000):\n        y = torch.relu(x)\n    return x",
+            "t = \"a\"\n    for i in range(60):\n      t = torch.add(t, t)\n    return x",
+            "t = \"a\"\n    for i in range(60):\n      t = torch.format(\"{}{}\", t, t)\n    return x",
+            "d = {}\n    for i in range(4000):\n      torch._set_item(d, i, x)\n    return x", "return ({\"a\": x})[\"b\"]",
+            "l = [1]\n    for i in range(4000):\n      for j in range(60):\n        l = [l]\n    return x",
+            "l = (1,)\n    for i in range(4000):\n      for j in range(60):\n        l = (l, )\n    return x",
+            "with x:\n      y = x\n    return y", "return {\"a\": x, \"b\": x}",
+            "_0 = __torch__.torch.autograd.grad_mode.no_grad.__new__(x)\n    with _0:\n      l = [torch.relu(x)]\n      torch.append(l, l)\n    return x",
         ]
         for body in bodies {
             let code = "class A(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    \(body)\n"
             #expect(throws: Problem.self, "\(body)") {
-                _ = try ScriptProgram.graph(
-                    of: module, code: { $0 == "code/__torch__.py" ? code : nil }, constants: [], examples: [([2, 4], .f32)], tensors: [])
+                _ = try Self.graph(of: module, code)
             }
         }
         // Each call opens two others.
@@ -101,8 +119,7 @@ struct ScriptSyntaxTests {
             "class A(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    return __torch__.f49(x, )\ndef f0(x: Tensor) -> Tensor:\n  return torch.relu(x)\n"
             + tree
         let error = #expect(throws: Problem.self) {
-            _ = try ScriptProgram.graph(
-                of: module, code: { $0 == "code/__torch__.py" ? code : nil }, constants: [], examples: [([2, 4], .f32)], tensors: [])
+            _ = try Self.graph(of: module, code)
         }
         #expect(error.map { "\($0)" }?.contains("too long") == true, "\(error.map { "\($0)" } ?? "")")
     }

@@ -89,4 +89,16 @@ import Testing
             result.status == 0 && result.text.contains("runs        as conv,relu,maxpool(3),flatten,fc\n")
                 && result.text.contains("conv.maxpool"), "\(result.text)")
     }
+
+    /// An architecture that is suggested has the names of the file.
+    @Test(arguments: [
+        (
+            "models/cifar-cnn.pt",
+            "--arch 'conv1(padding=1),relu,maxpool(2),conv2(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3' would"
+        ),
+        ("graphs/frozen-traced-sorted.pt", "operation 'torch.sort': is not run\n"),
+    ]) func suggestionsHaveTheNamesOfTheFile(file: String, message: String) throws {
+        let run = try BuiltCommand.run("eval", Fixtures.path(file), "--data", Fixtures.path("models/cifar-cnn.npz"), "--quiet")
+        #expect(run.status == 1 && run.errors.contains(message), "\(run.errors)")
+    }
 }

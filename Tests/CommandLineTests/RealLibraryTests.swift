@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Networks
 import Tensors
 import TestSupport
 import Testing
@@ -23,7 +24,7 @@ private enum PythonLibraries {
 )
 struct RealLibraryTests {
     private enum Kind: String {
-        case mlp, transformer, onnx
+        case mlp, transformer, onnx, graph
     }
 
     private static let mlpData = Fixtures.path("models/mnist-mlp.npz")
@@ -172,6 +173,62 @@ struct RealLibraryTests {
                 let isSame = zip(found, own).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }
                 #expect(isSame && found.count == own.count && !found.isEmpty, "\(name)")
             }
+        }
+    }
+
+    /// onnxruntime computes from the ONNX of a program, of a script and of a chain in words what PyTorch computed of the model.
+    @Test func programsThatAreWrittenAsGraphsComputeWhatPyTorchDid() throws {
+        let folder = Fixtures.path("graphs")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".pt2") || $0.hasSuffix(".pt") }
+            .sorted()
+        var cases: [(file: String, values: String)] = []
+        for file in files {
+            let stem = String(file.prefix { $0 != "." })
+            let model = stem.split(separator: "-").last ?? ""
+            let values = file.hasSuffix(".pt2") ? stem : "script-\(model)"
+            // Others are not made to run.
+            guard FileManager.default.fileExists(atPath: folder + "/" + values + ".safetensors"),
+                (try? LoadedModel(Checkpoint.open(folder + "/" + file))) != nil
+            else { continue }
+            cases.append((file, values))
+        }
+        #expect(cases.count > 50, "\(cases.map(\.file))")
+        try TemporaryFolder.with { target in
+            let written = try cases.map { file, _ in
+                let path = target + "/" + file + ".onnx"
+                let run = try BuiltCommand.run("convert", folder + "/" + file, "--quiet", "-o", path)
+                try #require(run.status == 0, "\(run.errors)")
+                return path
+            }
+            let samples = cases.map { folder + "/" + $0.values + ".safetensors" }
+            let found = try libraryScores(.graph, zip(written, samples).map { $0 + "=" + $1 }, in: target)
+            for ((file, values), scores) in zip(cases, found) {
+                let expected = try #require(try Checkpoint.open(folder + "/" + values + ".safetensors")["output"]).floats().map(Double.init)
+                #expect(difference(scores, expected) < 1e-5, "\(file)")
+            }
+        }
+    }
+
+    /// Pools to a size, of images whose sizes it divides and others, in words; the size of the images is given or left open.
+    @Test(arguments: [("2", [6, 8]), ("2x3", [7, 8]), ("3", [4, 4]), ("5x7", [3, 2])]) func poolsToASizeAreWritten(
+        size: String, images: [Int]
+    ) throws {
+        try TemporaryFolder.with { folder in
+            let (tensors, target, data) = (folder + "/m.safetensors", folder + "/m.onnx", folder + "/x.safetensors")
+            let random = (0..<(2 * 2 * images[0] * images[1])).map { Float(($0 * 7919) % 101) / 50 - 1 }
+            let filters = (0..<18).map { Float(($0 * 31) % 17) / 9 - 1 }
+            try SafetensorsFile.bytes([("conv.weight", [3, 2, 1, 3], filters), ("conv.bias", [3], [0.1, -0.2, 0.3])])
+                .write(to: URL(fileURLWithPath: tensors))
+            try SafetensorsFile.bytes([("input", [2, 2] + images, random)]).write(to: URL(fileURLWithPath: data))
+            let words = "conv(padding=0x1),relu,adaptiveavgpool(\(size)),flatten"
+            let run = try BuiltCommand.run("convert", tensors, "--quiet", "--arch", words, "-o", target)
+            try #require(run.status == 0, "\(run.errors)")
+            let network = try Chain.network(of: Checkpoint.open(tensors), Architecture(words))
+            let batch = Batch.values(Tensor(shape: [2, 2] + images, random))
+            let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
+            let own = try #require(executor.run(batch)[network.output]).elements.map(Double.init)
+            let found = try libraryScores(.graph, [target + "=" + data], in: folder)
+            #expect(difference(found[0], own) < 1e-5)
         }
     }
 

@@ -11,7 +11,14 @@ struct TorchScriptTests {
     static let runs = [
         "traced-mlp", "scripted-mlp", "traced-cnn", "traced-block", "scripted-block", "traced-encoder", "traced-reader",
         "scripted-reader", "traced-overwriting", "scripted-overwriting", "traced-library",
-        "traced-typed", "scripted-typed", "traced-chosen", "scripted-chosen",
+        "traced-typed", "scripted-typed", "traced-chosen", "scripted-chosen", "scripted-library", "scripted-stated",
+    ]
+
+    /// Archives whose weights are constants of the code.
+    static let frozen = [
+        "frozen-traced-mlp", "frozen-scripted-mlp", "frozen-rewritten-mlp", "frozen-traced-block", "frozen-scripted-block",
+        "frozen-traced-flattened", "frozen-scripted-flattened", "frozen-traced-encoder", "frozen-scripted-reader",
+        "frozen-rewritten-reader", "frozen-traced-library", "frozen-traced-chosen",
     ]
 
     private func open(_ name: String) throws -> Checkpoint { try Checkpoint.open(Fixtures.path("graphs/\(name).pt")) }
@@ -24,11 +31,72 @@ struct TorchScriptTests {
         try ReferenceValues.expectOutputAndGradients(of: loaded.network, values, threads: 1, name)
     }
 
+    private func output(of checkpoint: Checkpoint, _ values: Checkpoint) throws -> [Float] {
+        let network = try LoadedModel(checkpoint).network
+        let batch = try ReferenceValues.batch(values)
+        let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
+        return try #require(executor.run(batch)[network.output]).elements
+    }
+
+    @Test(arguments: frozen) func frozenArchivesComputeTheSame(name: String) throws {
+        let model = name.split(separator: "-")[2]
+        let values = try Checkpoint.open(Fixtures.path("graphs/script-\(model).safetensors"))
+        let expected = try #require(values["output"]).floats()
+        let checkpoint = try open(name)
+        ReferenceValues.close(try output(of: checkpoint, values), expected, within: 1e-5, name)
+        #expect(try LoadedModel(checkpoint).network.unusedTensors.isEmpty)
+        try TemporaryFolder.with { folder in
+            for ending in ["m.tar", "m.onnx"] {
+                try CheckpointWriter(path: folder + "/" + ending).write(CheckpointDraft(checkpoint))
+                let written = try Checkpoint.open(folder + "/" + ending)
+                ReferenceValues.close(try output(of: written, values), expected, within: 1e-5, ending)
+            }
+        }
+    }
+
+    /// Nothing in the file says which modules had the weights: the operations that read them name them, and training changes them.
+    @Test(arguments: ["frozen-traced-mlp", "frozen-scripted-mlp"]) func frozenWeightsAreNamedByTheOperationsThatReadThem(name: String)
+        throws
+    {
+        let checkpoint = try open(name)
+        let names = ["linear", "linear_2", "linear_3"].flatMap { [$0 + ".weight", $0 + ".bias"] }
+        #expect(checkpoint.tensors.filter { !$0.shape.isEmpty }.map(\.name) == names)
+        let network = try LoadedModel(checkpoint).network
+        for name in ["linear", "linear_2", "linear_3"] { #expect(network[name] != nil) }
+        let values = try Checkpoint.open(Fixtures.path("graphs/frozen-mlp.safetensors"))
+        try ReferenceValues.expectOutputAndGradients(of: network, values, threads: 1, name)
+    }
+
+    /// What is added to a product with a weight is its bias.
+    @Test func productsAndWhatTheyAddAreLayers() throws {
+        let names = try open("frozen-rewritten-mlp").tensors.filter { !$0.shape.isEmpty }.map(\.name)
+        #expect(names == ["matmul", "matmul_2", "matmul_3"].flatMap { [$0 + ".weight", $0 + ".bias"] })
+    }
+
+    /// Weights have their names even where the code is not run to its end.
+    @Test func weightsOfFrozenArchivesThatDoNotRunAreNamed() throws {
+        let checkpoint = try open("frozen-traced-sorted")
+        #expect(checkpoint.tensors.map(\.name) == ["linear.weight", "linear.bias"])
+        #expect(throws: Problem.self) { try LoadedModel(checkpoint) }
+    }
+
+    /// `torch.jit.load` imports none of the classes that the archive's own code defines.
+    @Test(arguments: ["traced-mlp", "scripted-reader", "frozen-traced-mlp"]) func itsOwnClassesAreNotForeign(name: String) throws {
+        let checkpoint = try open(name)
+        let scan = PickleScan(checkpoint.sources)
+        #expect(checkpoint.foreignGlobals.isEmpty && scan.globals.allSatisfy { !$0.isForeign })
+        #expect(scan.globals.contains { $0.isOfScript && $0.name.hasPrefix("__torch__.") })
+    }
+
     @Test(arguments: [
         ("traced-sorted", "operation 'torch.sort': is not run"),
-        ("scripted-repeating", "a loop in its code is not run, found 'for'"),
+        ("traced-sorted", "line 11, Sorted.forward in code/__torch__.py: operation"),
+        ("scripted-repeating", "a loop in its code is not run, expected one over a fixed list or number, found 'for'"),
+        ("scripted-repeating", "line 10, Repeating.forward in code/__torch__.py: a loop"),
         ("scripted-branching", "takes a number out of a tensor, which is not run, found a tensor"),
         ("scripted-cnn", "has windows that depend on the size of the images"),
+        ("scripted-cnn", "line 49, adaptive_avg_pool2d in code/__torch__/torch/nn/functional.py: operation"),
+        ("scripted-answers", "gives several tensors by name, expected one, or one called 'logits', found 'first', 'second'"),
     ]) func whatIsNoStraightLineIsNamed(name: String, message: String) throws {
         let checkpoint = try open(name)
         let error = #expect(throws: Problem.self) { try LoadedModel(checkpoint) }

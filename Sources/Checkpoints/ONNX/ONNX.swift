@@ -89,7 +89,7 @@ enum ONNX {
         for (place, entry) in stored.enumerated() {
             let use = uses.uses[entry.name]
             // Other constants are axes, shapes and scales of the computation.
-            if entry.isConstant, use == nil { continue }
+            if entry.isConstant, use == nil || use == .parameter && !entry.tensor.isOfWeights { continue }
             tensors.append(StoredTensor(value: entry.name, name: names[place], tensor: entry.tensor, use: use))
         }
         return tensors

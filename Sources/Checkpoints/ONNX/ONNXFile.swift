@@ -22,7 +22,7 @@ package enum ONNXFile {
                 // Without a place the elements are nowhere: only the checkpoint has them.
                 message.append(14, 1 as UInt64)
                 if entry.tensor.isFixed { message.append(12, ONNXTensor.fixedNote) }
-                return message.bytes
+                return (message.bytes, false)
             })
     }
 
@@ -97,12 +97,18 @@ package enum ONNXFile {
         }
         let tensors = Dictionary(draft.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         var failure: (any Error)?
+        let version = try version(graph)
         let bytes = try rewritten(graph) { entry throws(Problem) in
             let subject = "tensor '\(entry.name)'"
             guard let tensor = tensors[entry.name] else { throw Problem("is missing", subject: subject, expected: "the graph's tensors") }
-            guard let type = ONNXTensor.number(of: tensor.dtype), type == entry.tensor.type else {
+            guard let type = ONNXTensor.number(of: tensor.dtype), type == entry.tensor.type || casts(tensor.dtype, entry.tensor) else {
                 throw Problem(
                     "is of another type than in the graph", subject: subject, expected: entry.tensor.typeName, found: tensor.dtype.rawValue)
+            }
+            if type != entry.tensor.type, tensor.dtype == .bf16, version < 13 {
+                throw Problem(
+                    "cannot be of bfloat16 in a graph of these operators", subject: subject, expected: "opset 13 or later",
+                    found: "opset \(version)")
             }
             let shape = entry.tensor.shape
             let isTransposed = ONNX.isTransposed(shape, entry.use)
@@ -115,7 +121,7 @@ package enum ONNXFile {
             do {
                 var elements = try elements(of: tensor, path: path)
                 if isTransposed { elements = swapped(elements, rows: shape[1], columns: shape[0]) }
-                return message(entry, elements)
+                return (message(entry, elements, type: type), type != entry.tensor.type)
             } catch {
                 failure = error
                 throw Problem("cannot be read", subject: subject)
@@ -137,10 +143,31 @@ package enum ONNXFile {
         return Array(bytes.dropFirst(8 + Int(header)))
     }
 
-    private static func message(_ entry: ONNX.StoredTensor, _ elements: [UInt8]) -> [UInt8] {
+    /// Whether numbers of a type are written in the place of a tensor, to be cast to the type in which the graph computes.
+    private static func casts(_ dtype: DType, _ tensor: ONNXTensor) -> Bool {
+        [.f16, .bf16, .f32, .f64].contains(dtype) && tensor.isFloatingPoint
+    }
+
+    /// The version of ONNX's operators that a model names.
+    private static func version(_ region: ByteRegion) throws(Problem) -> Int {
+        var reader = ProtobufReader(region)
+        while let (field, value) = try reader.next() {
+            guard field == 8, let bytes = value.bytes else { continue }
+            var parts = ProtobufReader(bytes)
+            var (domain, version) = ("", 0)
+            while let (field, value) = try parts.next() {
+                if field == 1 { domain = value.text() ?? "" }
+                if field == 2 { version = value.integer.flatMap { Int(exactly: $0) } ?? 0 }
+            }
+            if domain.isEmpty || domain == "ai.onnx" { return version }
+        }
+        return 0
+    }
+
+    private static func message(_ entry: ONNX.StoredTensor, _ elements: [UInt8], type: Int) -> [UInt8] {
         var message = ProtobufWriter()
         for length in entry.tensor.shape { message.append(1, UInt64(length)) }
-        message.append(2, UInt64(entry.tensor.type))
+        message.append(2, UInt64(type))
         message.append(8, entry.value)
         message.append(9, elements)
         if entry.tensor.isFixed { message.append(12, ONNXTensor.fixedNote) }
@@ -163,48 +190,5 @@ package enum ONNXFile {
             }
             count = bytes.count
         }
-    }
-
-    /// The model with another message for each tensor that a checkpoint has; constants of nodes become tensors of the graph.
-    private static func rewritten(
-        _ region: ByteRegion, _ tensor: (ONNX.StoredTensor) throws(Problem) -> [UInt8]
-    ) throws(Problem) -> [UInt8] {
-        var model = ProtobufWriter()
-        var reader = ProtobufReader(region)
-        while let (field, value) = try reader.next() {
-            if field == 7, let graph = value.bytes {
-                model.append(7, try rewritten(graph: graph, tensor))
-            } else {
-                model.append(field, value)
-            }
-        }
-        return model.bytes
-    }
-
-    private static func rewritten(
-        graph message: ByteRegion, _ tensor: (ONNX.StoredTensor) throws(Problem) -> [UInt8]
-    ) throws(Problem) -> [UInt8] {
-        let stored = try ONNX.stored(in: try ONNXGraph(message))
-        let constants = Set(stored.map(\.value))
-        var graph = ProtobufWriter()
-        var reader = ProtobufReader(message)
-        while let (field, value) = try reader.next() {
-            if field == 5, let tensor = value.bytes, try !ONNXTensor(tensor).isText { continue }
-            if field == 1, let node = value.bytes, try isConstant(node, among: constants) { continue }
-            graph.append(field, value)
-        }
-        for entry in stored { graph.append(5, try tensor(entry)) }
-        return graph.bytes
-    }
-
-    /// Whether a node is a constant whose output is one of the given values.
-    private static func isConstant(_ message: ByteRegion, among values: Set<String>) throws(Problem) -> Bool {
-        var reader = ProtobufReader(message)
-        var (operation, output) = ("", "")
-        while let (field, value) = try reader.next() {
-            if field == 2 { output = value.text() ?? "" }
-            if field == 4 { operation = value.text() ?? "" }
-        }
-        return operation == "Constant" && values.contains(output)
     }
 }

@@ -15,7 +15,12 @@ struct ONNXGraph {
         var equation = ""
         /// The tensor of a constant, or those that a constant is computed from.
         var tensors: [String: ByteRegion] = [:]
+        /// What exporters note about an operation with weights: messages of a key and a text.
+        var notes: [ByteRegion] = []
     }
+
+    /// The operations whose weights get names from notes.
+    private static let noted: Set<String> = ["Gemm", "MatMul", "Conv", "ConvTranspose"]
 
     /// In the graph's order; those of inner graphs follow the node that holds them.
     private(set) var nodes: [Node] = []
@@ -64,6 +69,8 @@ struct ONNXGraph {
             case 4: node.operation = value.text() ?? ""
             case 5: if let bytes = value.bytes { inner += try Self.readAttribute(bytes, of: &node) }
             case 7: node.domain = value.text() ?? ""
+            case 9 where Self.noted.contains(node.operation) && node.notes.count < 16:
+                if let bytes = value.bytes { node.notes.append(bytes) }
             default: break
             }
         }
@@ -112,6 +119,8 @@ struct ONNXUses {
         case transposedConvolution(groups: Int)
         /// [directions, gates, in] of a recurrent layer.
         case recurrent
+        /// A bias, the weight of a norm, or a table.
+        case parameter
         /// Integers that an operation scales.
         case quantised(operation: String)
     }
@@ -123,6 +132,10 @@ struct ONNXUses {
     private let graph: ONNXGraph
     /// Values that are a tensor passed on, with whether its two dimensions change places on the way.
     private var aliases: [String: (source: String, isTransposed: Bool)] = [:]
+    /// Values that are the elements of a tensor in another shape.
+    private var reshaped: [String: String] = [:]
+    /// Products with matrices, to which biases are added.
+    private var products: Set<String> = []
     /// The bias that is added to a value, by the value.
     private var addedBiases: [String: String] = [:]
 
@@ -144,19 +157,33 @@ struct ONNXUses {
         case "Transpose":
             guard node.lists["perm"] ?? [1, 0] == [1, 0] else { return }
             passOn(node, isTransposed: true)
+        case "Reshape", "Squeeze", "Unsqueeze", "Flatten":
+            guard let input = node.inputs.first, let output = node.outputs.first, let source = aliases[input]?.source ?? reshaped[input]
+            else { return }
+            reshaped[output] = source
         case "Gemm":
             record(node, 1, .matrix(isTransposed: node.integers["transB"] ?? 0 == 0))
             record(node, 0, .matrix(isTransposed: node.integers["transA"] ?? 0 != 0))
+            record(node, 2, .parameter)
             name(node, weight: 1, bias: 2)
         case "MatMul":
             record(node, 1, .matrix(isTransposed: true))
             record(node, 0, .matrix(isTransposed: false))
+            products.formUnion(node.outputs)
             name(node, weight: 1, bias: nil)
         case "Conv":
             record(node, 1, .convolution)
+            record(node, 2, .parameter)
             name(node, weight: 1, bias: 2)
         case "ConvTranspose":
             record(node, 1, .transposedConvolution(groups: Int(exactly: node.integers["group"] ?? 1) ?? 1))
+            record(node, 2, .parameter)
+        case "BatchNormalization": for place in 1...4 { record(node, place, .parameter) }
+        case "LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization", "PRelu":
+            for place in 1...2 { record(node, place, .parameter) }
+        case "Gather": record(node, 0, .parameter)
+        case "Add" where node.inputs.contains(where: products.contains):
+            for place in 0..<2 { record(node, place, .parameter) }
             name(node, weight: 1, bias: 2)
         case "LSTM", "GRU", "RNN":
             record(node, 1, .recurrent)
@@ -175,11 +202,22 @@ struct ONNXUses {
     }
 
     private mutating func record(_ node: ONNXGraph.Node, _ place: Int, _ use: Use) {
-        guard node.inputs.count > place, let alias = aliases[node.inputs[place]] else { return }
+        guard node.inputs.count > place else { return }
+        let input = node.inputs[place]
+        guard let alias = aliases[input] else {
+            // The shape of what is reshaped says nothing of its matrix.
+            if let source = reshaped[input], uses[source] == nil { uses[source] = .parameter }
+            return
+        }
         var use = use
         if case .matrix(let isTransposed) = use { use = .matrix(isTransposed: isTransposed != alias.isTransposed) }
-        // The first of several uses is recorded, except that a scale takes precedence: without it the numbers mean nothing.
-        if case .quantised = use { uses[alias.source] = use } else if uses[alias.source] == nil { uses[alias.source] = use }
+        // The first of several uses is recorded, except that a scale takes precedence: without it the numbers mean nothing. Products and
+        // convolutions say more than others.
+        if case .quantised = use {
+            uses[alias.source] = use
+        } else if uses[alias.source] == nil || uses[alias.source] == .parameter {
+            uses[alias.source] = use
+        }
     }
 
     /// Names the tensors of a layer, which some exporters number as `onnx::MatMul_12`, after their bias or the node, whose name
@@ -203,6 +241,7 @@ struct ONNXUses {
 
     /// The path of the module in a node's name, `/layers/layers.0/fc1/MatMul`: parts of lists repeat the list's name.
     private static func module(_ node: ONNXGraph.Node) -> String? {
+        if let noted = notedModule(node) { return noted }
         var parts = node.name.split(separator: "/")
         guard node.name.hasPrefix("/"), parts.count >= 2, parts.removeLast().hasPrefix(node.operation) else { return nil }
         var path: [Substring] = []
@@ -211,5 +250,26 @@ struct ONNXUses {
             path.append(part)
         }
         return path.joined(separator: ".")
+    }
+
+    /// The path of the module whose weight an operation reads, as PyTorch's newer exporter notes it: the names of the modules around the
+    /// operation, `['', 'layers.0', 'layers.0.fc1', 'linear_1']`, where what was exported read the weight of the innermost.
+    private static func notedModule(_ node: ONNXGraph.Node) -> String? {
+        var notes: [String: String] = [:]
+        for message in node.notes {
+            var reader = ProtobufReader(message)
+            var (key, text) = ("", "")
+            while let found = try? reader.next() {
+                if found.0 == 1 { key = found.1.text() ?? "" }
+                if found.0 == 2 { text = found.1.text() ?? "" }
+            }
+            notes[key] = text
+        }
+        guard let scopes = notes["pkg.torch.onnx.name_scopes"], let origin = notes["pkg.torch.onnx.fx_node"] else { return nil }
+        let names = scopes.split(separator: "'", omittingEmptySubsequences: false).enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
+        guard names.count >= 2, !names[names.count - 2].isEmpty else { return nil }
+        let path = String(names[names.count - 2])
+        let argument = "%p_" + path.split(separator: ".").joined(separator: "_") + "_weight"
+        return origin.contains(argument) ? path : nil
     }
 }

@@ -61,6 +61,11 @@ struct ONNXTensor {
     /// The name of the elements' type as ONNX writes it.
     var typeName: String { Self.typeNames.indices.contains(type) ? Self.typeNames[type] : "type \(type)" }
 
+    /// Whether the elements may be weights: floating-point numbers with a dimension.
+    var isOfWeights: Bool { !shape.isEmpty && isFloatingPoint }
+
+    var isFloatingPoint: Bool { Self.dtypes[type]?.isFloatingPoint == true }
+
     /// Whether the elements are texts.
     var isText: Bool { type == 8 }
 

@@ -26,6 +26,13 @@ enum PickleGlobals {
             || isUnreadDType(global)
     }
 
+    /// Whether an archive of TorchScript names the global for a class of its own code, or for a list with its type: `torch.jit.load` imports
+    /// neither, and makes them of the code in the archive.
+    static func isOfScript(_ global: Pickle.Global) -> Bool {
+        if global.module == "__torch__" || global.module.hasPrefix("__torch__.") { return true }
+        return global.module == "torch.jit._pickle" && (global.name.hasPrefix("build_") || global.name == "restore_type_tag")
+    }
+
     /// Element types of PyTorch without a corresponding dtype here.
     static func isUnreadDType(_ global: Pickle.Global) -> Bool {
         global.module == "torch" && unreadDTypes.contains(global.name)

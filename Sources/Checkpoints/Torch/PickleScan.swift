@@ -7,8 +7,10 @@ package struct NamedGlobal: Sendable, Hashable {
     package let name: String
     /// The member of the archive that holds the pickle, `outer!inner` where archives are nested; nil for the file itself.
     package let member: String?
-    /// Whether tensors and plain data do not need it.
+    /// Whether neither tensors and plain data nor the code of a TorchScript archive need it.
     package let isForeign: Bool
+    /// Whether it is a class of the code in a TorchScript archive, or one of TorchScript's lists.
+    package let isOfScript: Bool
 }
 
 /// Finds the pickles of a file wherever they are: in members other than the model, nested archives, arrays of objects, and whatever follows
@@ -24,6 +26,8 @@ package struct PickleScan: Sendable {
     package private(set) var trailing: [(member: String?, byteCount: Int)] = []
 
     private var seen: Set<NamedGlobal> = []
+    /// Whether the pickles that are being scanned are those of a TorchScript archive.
+    private var isInScript = false
 
     private static let depthLimit = 4
     /// The globals that are kept; a hostile file names as many as it has bytes.
@@ -76,6 +80,9 @@ package struct PickleScan: Sendable {
     }
 
     private mutating func scanEntries(of directory: ZipDirectory, in region: ByteRegion, _ member: String?, _ depth: Int) {
+        let wasInScript = isInScript
+        isInScript = TorchZip.isScript(directory)
+        defer { isInScript = wasInScript }
         let files = directory.entries.filter { !$0.isDirectory }
         let unpacked = directory.inflateEach(Set(files.filter { $0.region == nil && $0.problem == nil }.map(\.name)), from: region)
         for entry in files {
@@ -169,8 +176,10 @@ package struct PickleScan: Sendable {
 
     private mutating func add(_ found: [Pickle.Global], _ member: String?) {
         for global in found where globals.count < Self.globalLimit {
+            let isFamiliar = PickleGlobals.isFamiliar(global)
+            let isOfScript = isInScript && !isFamiliar && PickleGlobals.isOfScript(global)
             let name = NamedGlobal(
-                name: global.qualifiedName.singleLine, member: member, isForeign: !PickleGlobals.isFamiliar(global))
+                name: global.qualifiedName.singleLine, member: member, isForeign: !isFamiliar && !isOfScript, isOfScript: isOfScript)
             if seen.insert(name).inserted { globals.append(name) }
         }
     }

@@ -57,7 +57,8 @@ struct TorchExportConversion {
                     values[target] = made
                 }
             } catch {
-                throw error.subject == nil ? error.about("operation '\(node.target)'") : error
+                let named = error.subject == nil ? error.about("operation '\(node.target)'") : error
+                throw node.outputs.first.flatMap { program.places[$0] }.map { named.within($0) } ?? named
             }
         }
         if let buffer = program.changed.first {

@@ -20,6 +20,8 @@ struct TorchExportGraph {
     let types: [String: Int]
     /// What is known of sequences whose length an input leaves open, by the input.
     let lengths: [String: SequenceLengths]
+    /// Where in the code of a script an operation stands, in words, by the names of what it makes.
+    let places: [String: String]
 
     /// The most operations of a program that are read.
     private static let nodeLimit = 1 << 16
@@ -35,7 +37,8 @@ struct TorchExportGraph {
     /// A program that something else describes.
     init(
         nodes: [Node], parameters: [String: String], fixed: Set<String>, userInputs: [String], outputs: [String], shapes: [String: [Int?]],
-        types: [String: Int], lengths: [String: SequenceLengths] = [:]
+        types: [String: Int], lengths: [String: SequenceLengths] = [:],
+        places: [String: String]
     ) {
         self.nodes = nodes
         self.parameters = parameters
@@ -46,6 +49,7 @@ struct TorchExportGraph {
         self.shapes = shapes
         self.types = types
         self.lengths = lengths
+        self.places = places
         wholeNumbers = Set(types.filter { TensorDescriptions.wholeTypes.contains($0.value) }.keys)
     }
 
@@ -102,6 +106,7 @@ struct TorchExportGraph {
         lengths = Dictionary(
             userInputs.compactMap { input in values.symbols[input]?.last.flatMap { $0 }.flatMap { ranges[$0] }.map { (input, $0) } },
             uniquingKeysWith: { first, _ in first })
+        places = [:]
     }
 
     /// Reads the smallest and the largest number that each open length may be.

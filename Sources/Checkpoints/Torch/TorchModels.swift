@@ -8,9 +8,9 @@ extension WeightFile {
     ///   - format: as users know it.
     ///   - storages: finds the bytes of the storages that the pickle names.
     ///   - path: the file, for messages.
-    ///   - code: the text of a script's member in `code/`.
+    ///   - code: the text of a script's member in `code/`; nil if the file is no script's archive.
     init(
-        format: String, pickle: Pickle, path: String, code: @escaping (String) -> String? = { _ in nil }, storages: @escaping StorageLookup
+        format: String, pickle: Pickle, path: String, code: ((String) -> String?)? = nil, storages: @escaping StorageLookup
     ) throws(Problem) {
         let candidates: [ModelSearch.Candidate]
         do {
@@ -18,7 +18,7 @@ extension WeightFile {
         } catch {
             throw Problem(path: path, problem: "the pickle shares its parts more often than a checkpoint does")
         }
-        let foreign = Self.foreignGlobals(of: [pickle])
+        let foreign = Self.foreignGlobals(of: [pickle], isScript: code != nil)
         guard !candidates.isEmpty else {
             if DeepSpeedProcesses.isDescription(pickle, []) {
                 throw DeepSpeedProcesses.missingStates(path: path, baseName: MemberPath.baseName(path))
@@ -31,7 +31,7 @@ extension WeightFile {
         for candidate in candidates {
             var model = try Self.model(candidate, tensors, path)
             if let value = candidate.module {
-                var reader = SavedModuleReader(pickle, code: code)
+                var reader = SavedModuleReader(pickle, code: code ?? { _ in nil })
                 model.module = reader.module(value)
             }
             models.append(model)
@@ -48,8 +48,11 @@ extension WeightFile {
     }
 
     /// The names that a loader of the pickles would have to import or call, beyond those that tensors and plain data need.
-    static func foreignGlobals(of pickles: [Pickle]) -> [String] {
-        Set(pickles.flatMap(\.globals).filter { !PickleGlobals.isFamiliar($0) }.map(\.qualifiedName.singleLine)).sorted()
+    ///
+    /// - Parameter isScript: whether they are those of an archive of TorchScript, whose own classes no loader imports.
+    static func foreignGlobals(of pickles: [Pickle], isScript: Bool = false) -> [String] {
+        let foreign = pickles.flatMap(\.globals).filter { !PickleGlobals.isFamiliar($0) && !(isScript && PickleGlobals.isOfScript($0)) }
+        return Set(foreign.map(\.qualifiedName.singleLine)).sorted()
     }
 
     private static func model(

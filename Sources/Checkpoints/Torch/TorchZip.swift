@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// The zip files that `torch.save` has written since PyTorch 1.6, and TorchScript archives, whose modules are read as data.
+/// The zip files that `torch.save` has written since PyTorch 1.6, and archives of TorchScript, which hold code too.
 enum TorchZip {
     /// Whether a zip file is one of PyTorch's: `data.pkl` is in its only top folder.
     static func isTorchZip(_ directory: ZipDirectory) -> Bool { pickleEntry(directory) != nil }
@@ -20,50 +20,18 @@ enum TorchZip {
         do throws(Problem) {
             try members.checkByteOrder()
             let pickle = try members.pickle("data.pkl")
-            let isScript = members.names.contains("constants.pkl")
-            let format = isScript ? "TorchScript zip" : "PyTorch zip"
-            let constants = isScript ? try scriptConstants(members, path: path) : []
-            let file =
-                constants.isEmpty
-                ? try WeightFile(
-                    format: format, pickle: pickle, path: path, code: members.code, storages: members.storages(of: pickle, in: "data/"))
-                : try joined(format, pickle, members, constants, path)
-            return isScript ? ScriptArchive.withGraph(file, pickle, members) : file
+            if isScript(directory, folder) { return try ScriptArchive.read(pickle, members, path: path) }
+            return try WeightFile(format: "PyTorch zip", pickle: pickle, path: path, storages: members.storages(of: pickle, in: "data/"))
         } catch {
             throw error.at(path: path)
         }
     }
 
-    /// The tensors that a script's code names: all of them where the module was frozen.
-    private static func scriptConstants(_ members: TorchMembers, path: String) throws(Problem) -> [ReadTensor] {
-        let pickle = try members.pickle("constants.pkl")
-        let tensors = TorchTensors(pickle: pickle, storages: members.storages(of: pickle, in: "constants/"))
-        var records: [ReadTensor] = []
-        for (place, value) in (pickle.sequence(pickle.root) ?? []).enumerated() {
-            guard let source = pickle.tensorSource(value) else { continue }
-            records.append(tensors.record(name: "CONSTANTS.c\(place)", source: source, path: path))
-        }
-        return records
-    }
+    /// Whether a zip file is an archive of TorchScript, which has its code and the constants of it.
+    static func isScript(_ directory: ZipDirectory) -> Bool { folder(directory).map { isScript(directory, $0) } ?? false }
 
-    /// The model of a script's modules, followed by the constants of its code.
-    private static func joined(
-        _ format: String, _ pickle: Pickle, _ members: TorchMembers, _ constants: [ReadTensor], _ path: String
-    ) throws(Problem) -> WeightFile {
-        guard pickle.holdsTensors else {
-            let foreign = WeightFile.foreignGlobals(of: [pickle])
-            return WeightFile(format: format, models: [.init(key: "", constants)], keepsOrder: true, foreignGlobals: foreign)
-        }
-        let file = try WeightFile(
-            format: format, pickle: pickle, path: path, code: members.code, storages: members.storages(of: pickle, in: "data/"))
-        let models = file.models.map { model in
-            let further = WeightFile.Model(key: "", constants)
-            var joined = WeightFile.Model(
-                key: model.key, tensors: model.tensors + further.tensors, unreadable: model.unreadable + further.unreadable)
-            joined.module = model.module
-            return joined
-        }
-        return WeightFile(format: format, models: models, keepsOrder: file.keepsOrder, foreignGlobals: file.foreignGlobals)
+    private static func isScript(_ directory: ZipDirectory, _ folder: String) -> Bool {
+        directory.entries.contains { $0.name == folder + "constants.pkl" }
     }
 
     /// The folder of the file's members, with a slash at its end; nil if the zip file is not PyTorch's.

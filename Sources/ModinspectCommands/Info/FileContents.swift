@@ -24,8 +24,10 @@ struct GlobalInfo: Encodable {
     let global: String
     /// The member of the archive that holds the pickle; nil for the file itself.
     let member: String?
-    /// Whether it is beyond what tensors and plain data need.
+    /// Whether it is beyond what tensors, plain data and the code of a TorchScript archive need.
     let foreign: Bool
+    /// Whether it is a class of the code in a TorchScript archive, or one of TorchScript's lists.
+    let script: Bool
 }
 
 /// A member that could not be searched for pickles, or a pickle that is damaged.

@@ -173,7 +173,7 @@ extension CheckpointInfo {
         family = catalog.family.name
         familySource = catalog.familySource
         let scan = PickleScan(checkpoint.sources + (checkpoint.base?.sources ?? []))
-        globals = scan.globals.map { GlobalInfo(global: $0.name, member: $0.member, foreign: $0.isForeign) }
+        globals = scan.globals.map { GlobalInfo(global: $0.name, member: $0.member, foreign: $0.isForeign, script: $0.isOfScript) }
         unscanned = scan.hidden.map { UnscannedInfo(member: $0.member, reason: $0.problem.what) }
         trailing = scan.trailing.map { TrailingInfo(member: $0.member, bytes: $0.byteCount) }
         foreignGlobals = Set(checkpoint.foreignGlobals + scan.globals.filter(\.isForeign).map(\.name)).sorted()

@@ -117,10 +117,12 @@ enum InfoText {
     /// How many names a loader would import, and the first of those that tensors do not need.
     private static func globals(_ info: CheckpointInfo) -> String {
         let foreign = info.globals.filter(\.foreign)
-        let names = foreign.map { $0.global + ($0.member.map { " (\($0))" } ?? "") }
+        func names(_ globals: [GlobalInfo]) -> String { globals.map { $0.global + ($0.member.map { " (\($0))" } ?? "") }.listed() }
+        let script = info.globals.filter(\.script)
         return ByteText.counted(info.globals.count, "name") + " in pickles, "
             + (foreign.isEmpty
-                ? "those that tensors and plain data need" : "\(foreign.count) beyond tensors and plain data: \(names.listed())")
+                ? "those that tensors and plain data need" : "\(foreign.count) beyond tensors and plain data: \(names(foreign))")
+            + (script.isEmpty ? "" : "; \(script.count) of the archive's own TorchScript: \(names(script))")
     }
 
     /// The encodings of quantised weights, and how many weights have each, in the order of the first of each.

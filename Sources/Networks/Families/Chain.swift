@@ -33,12 +33,12 @@ package enum Chain {
         if let module = checkpoint.module { return (try SavedArchitecture.architecture(of: module), .file) }
         guard catalog.family == .chain else {
             throw Problem(
-                "is of no family that can be run", found: "\(catalog.family.name)", hint: .describeChain)
+                "is of no family that can be run", found: "\(catalog.family.name)", hint: .describeChain())
         }
         if let router = catalog.routers.first {
             throw Problem(
                 "chooses among experts, and how this model combines them is not known", subject: "tensor '\(router.tensorName)'",
-                hint: .describeChain)
+                hint: .describeChain())
         }
         var elements: [Architecture.Element] = []
         let layers = catalog.weightMatrices
@@ -46,7 +46,7 @@ package enum Chain {
             guard case .asStored = layer.layout, layer.tensor.shape.count == 2, layer.name.hasSuffix(".weight") else {
                 throw Problem(
                     "is not linear, and no architecture is given", subject: "tensor '\(layer.name)'",
-                    hint: .describeImages)
+                    hint: .describeImages())
             }
             if !elements.isEmpty { elements.append(.init("relu")) }
             elements.append(.init(String(layer.name.dropLast(".weight".count))))

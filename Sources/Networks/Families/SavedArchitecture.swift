@@ -8,11 +8,11 @@ enum SavedArchitecture {
     /// - Throws: ``Problem`` if a module's computation is not in the file, or cannot be part of a chain.
     static func architecture(of module: SavedModule) throws(Problem) -> Architecture {
         if module.className == SavedModule.graph {
-            throw Problem("is an ONNX graph, whose operations are not run", hint: .describeChain)
+            throw Problem("is an ONNX graph, whose operations are not run", hint: .describeChain())
         }
         if module.className == SavedModule.program {
             throw module.graphProblem
-                ?? Problem("is an exported program whose graph is not read", expected: "one of torch.export.save", hint: .describeChain)
+                ?? Problem("is an exported program whose graph is not read", expected: "one of torch.export.save", hint: .describeChain())
         }
         guard isSequential(module) || classes.contains(shortName(module)) else {
             if module.isScript {
@@ -20,11 +20,11 @@ enum SavedArchitecture {
                     ?? Problem(
                         "is a module with its own forward function in TorchScript, which is not run",
                         expected: "a program of torch.export.save, or an architecture",
-                        found: module.className.quotedInMessage, hint: .describeChain)
+                        found: module.className.quotedInMessage, hint: .describeChain())
             }
             throw Problem(
                 "is a module with its own forward function, which is not in the file", found: module.className.quotedInMessage,
-                hint: .describeChain)
+                hint: .describeChain())
         }
         var elements: [Architecture.Element] = []
         do throws(Problem) {
@@ -111,7 +111,7 @@ enum SavedArchitecture {
                 subject: subject,
                 expected: isOwn ? nil : "one of \(classes.sorted().joined(separator: ", "))",
                 found: module.className.quotedInMessage,
-                hint: .describeChain)
+                hint: .describeChain())
         }
         do throws(Problem) {
             elements.append(try element(kind, SavedSettings(module)))

@@ -28,14 +28,16 @@ extension GraphConversion {
     ///
     /// - Parameter isOutIn: whether the file has it as [out, in].
     func matrix(_ value: GraphValue, isOutIn: Bool) -> (parameter: NetworkGraph.Parameter, layout: Linear.Layout, output: Int)? {
-        guard let stored = value.parameter, stored.shape.count == 2, !stored.type.isWhole, let record = checkpoint[stored.tensor],
-            record.shape.count == 2
-        else { return nil }
+        guard let stored = value.parameter, stored.shape.count == 2, !stored.type.isWhole, let record = checkpoint[stored.tensor] else {
+            return nil
+        }
         let kept = stored.isTransposed ? [stored.shape[1], stored.shape[0]] : stored.shape
-        guard record.shape == kept else { return nil }
+        // One that the graph has made a matrix of has its elements in the same order.
+        guard record.shape == kept || record.shape.count != 2 else { return nil }
         let isKeptOutIn = isOutIn != stored.isTransposed
         return (
-            NetworkGraph.Parameter(stored.tensor, shape: kept), isKeptOutIn ? .outIn : .inOut, isOutIn ? stored.shape[0] : stored.shape[1]
+            NetworkGraph.Parameter(stored.tensor, shape: kept, stored: record.shape), isKeptOutIn ? .outIn : .inOut,
+            isOutIn ? stored.shape[0] : stored.shape[1]
         )
     }
 

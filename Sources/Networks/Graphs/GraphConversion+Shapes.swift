@@ -66,6 +66,13 @@ extension GraphConversion {
         if let stored = value.parameter, !stored.type.isWhole, let parameter = parameter(stored, shape: shapes[0]),
             shapes.allSatisfy({ $0 == shapes[0] })
         {
+            // A stored tensor in another shape is one too; a number without dimensions would be a setting. The same shape is asked for by a
+            // product that reads a matrix as it is stored.
+            if !shapes[0].isEmpty, shapes[0] != stored.shape || stored.shape.count != 2 {
+                let reshaped = ONNXModel.Stored(
+                    tensor: stored.tensor, shape: shapes[0], type: stored.type, isTransposed: false, isFixed: stored.isFixed)
+                return GraphValue(source: .parameter(reshaped), type: value.type, shapes: shapes)
+            }
             return try add(name, StoredValues(), parameters: [parameter])
         }
         let site = try site(of: value, for: name)

@@ -195,7 +195,8 @@ struct GraphConversion {
             var turned = stored.shape
             turned.swapAt(0, 1)
             let kept = try add(
-                "\(name).\(stored.tensor)", StoredValues(), parameters: [.init(stored.tensor, shape: turned)]
+                "\(name).\(stored.tensor)", StoredValues(),
+                parameters: [.init(stored.tensor, shape: turned, stored: checkpoint[stored.tensor]?.shape)]
             ).site!
             return try add("\(name).transposed", Rearrangement(.transposed([1, 0] + Array(stored.shape.indices.dropFirst(2)))), [kept])
                 .site!

@@ -30,10 +30,37 @@ enum ONNXNetwork {
                 failure = failure ?? error
             }
         }
+        if let failure, failure.what == Linear.widthProblem,
+            let network = fittingImages(of: checkpoint, model, input, output, order, readers)
+        {
+            return network
+        }
         if input.openSizes.count > 1, failure?.hint == nil {
             failure?.hint = "the file leaves the size of its samples open, and may run with a fixed one"
         }
         throw failure ?? Problem("holds no graph")
+    }
+
+    /// The largest images that are tried where the file says no size.
+    private static let imageLimit = 512
+
+    /// The network for square images, if the layers behind them fit some sizes alone: they are fixed where that is a single one.
+    private static func fittingImages(
+        of checkpoint: Checkpoint, _ model: ONNXModel, _ input: GraphInput, _ output: ONNXModel.Value, _ order: [Int],
+        _ readers: [String: [Int]]
+    ) -> Network? {
+        guard !input.isOfTokens, input.shape.count == 3, input.shape[0] != nil, input.shape[1] == nil, input.shape[2] == nil,
+            order.count <= 1 << 10
+        else { return nil }
+        var fitting: [Int] = []
+        for size in 1...imageLimit where fitting.count < 3 {
+            if (try? network(of: checkpoint, model, input.of(size), output, order, readers, [0, 0, 0])) != nil { fitting.append(size) }
+        }
+        guard let first = fitting.first, let last = fitting.last else { return nil }
+        guard first != last else { return try? network(of: checkpoint, model, input.of(first), output, order, readers, [0, 0, 0]) }
+        let sizes = [first, last, fitting[1]]
+        return (try? network(of: checkpoint, model, input, output, order, readers, sizes))
+            ?? (try? network(of: checkpoint, model, input.of(first), output, order, readers, [0, 0, 0]))
     }
 
     private static func network(
@@ -86,8 +113,11 @@ enum ONNXNetwork {
         for name in model.nodes.lazy.flatMap(\.inputs) {
             if let stored = model.stored[name], stored.type.isWhole { read.insert(stored.tensor) }
         }
+        // Numbers in a script's code are settings.
+        let isScript = checkpoint.module?.isScript == true
         var network = try conversion.graph.network(
-            of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy, ignoring: { read.contains($0) })
+            of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy,
+            ignoring: { read.contains($0) || isScript && $0.hasPrefix("CONSTANTS.") && checkpoint[$0]?.shape.isEmpty == true })
         network.fixedLength = input.length
         network.shortestLength = input.length == nil ? input.lengths.shortest : nil
         (network.classLabels, network.classNames) = classes(model, checkpoint, count: shape.last ?? 1)
@@ -109,6 +139,11 @@ enum ONNXNetwork {
         let constants: [String: Double]
         /// What is known of the length of sequences that the shape leaves open.
         var lengths: SequenceLengths
+
+        /// The same input of square images of a size.
+        func of(_ size: Int) -> GraphInput {
+            GraphInput(name: name, type: type, isOfTokens: false, shape: [shape[0], size, size], samples: samples, constants: constants)
+        }
 
         var network: Network.Input { isOfTokens ? .tokens(vocabulary: 1, positions: nil) : .values(shape: shape) }
 

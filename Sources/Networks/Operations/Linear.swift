@@ -41,11 +41,14 @@ package struct Linear: LayerOperation {
         return RestrictedOperation(operation: Linear(), parameters: [weight] + bias, reading: .all)
     }
 
+    /// What is wrong where the samples have another width than the layer.
+    static let widthProblem = "the layer reads a different width"
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let (input, output) = sizes(parameters[0])
         guard inputs[0].count >= 2, inputs[0].last == input else {
             throw Problem(
-                "the layer reads a different width", expected: "\(input) numbers",
+                Self.widthProblem, expected: "\(input) numbers",
                 found: inputs[0].dropFirst().map(String.init).joined(separator: "x"))
         }
         return inputs[0].dropLast() + [output]

@@ -26,7 +26,7 @@ extension NetworkONNX {
             let counts = ("count_include_pad", ONNXGraphWriter.Attribute.integer(pool.paddingCounts == .counted ? 1 : 0))
             return add(node, "AveragePool", [x], window(pool.windows) + [counts])
         case let pool as AdaptiveAveragePool:
-            guard pool.output.0 == 1, pool.output.1 == 1 else { return nil }
+            guard pool.output.0 == 1, pool.output.1 == 1 else { return adaptive(pool, node, x) }
             return add(node, "GlobalAveragePool", [x])
         case let row as SelectedRow: return add(node, "Gather", [x, writer.constant(row.position)], [("axis", .integer(1))])
         case let mean as MeanRow where mean.first == 0:

@@ -14,6 +14,8 @@ struct NetworkONNX {
     /// The shapes of outputs, where some batch is known to have them.
     private let shapes: [[Int]]?
 
+    private static let types: [DType] = [.f32, .f16, .bf16, .f64]
+
     /// The graph of a network.
     ///
     /// - Throws: ``Problem`` that names the first operation that has no counterpart.
@@ -35,13 +37,15 @@ struct NetworkONNX {
 
     private mutating func run() throws(Problem) -> ByteRegion {
         for (index, parameter) in network.parameters.enumerated() {
-            guard parameter.slices.isEmpty, let record = checkpoint[parameter.tensorName], record.dtype == .f32 else {
+            guard parameter.slices.isEmpty, let record = checkpoint[parameter.tensorName], Self.types.contains(record.dtype) else {
                 throw Problem(
-                    "is written as ONNX for whole tensors of single precision", subject: "tensor '\(parameter.tensorName)'",
-                    expected: "f32", found: checkpoint[parameter.tensorName]?.dtype.rawValue ?? "a part")
+                    "is written as ONNX for whole tensors of floating-point numbers", subject: "tensor '\(parameter.tensorName)'",
+                    expected: Self.types.map(\.rawValue).joined(separator: ", "),
+                    found: checkpoint[parameter.tensorName]?.dtype.rawValue ?? "a part")
             }
             try writer.declare(tensor: record)
-            parameters[ParameterID(index)] = record.name
+            // The network computes in single precision.
+            parameters[ParameterID(index)] = writer.cast(record.name, to: .float)
         }
         switch network.input {
         case .values(let shape):
@@ -67,6 +71,13 @@ struct NetworkONNX {
     }
 
     // MARK: Parts
+
+    /// The lengths of images that a node reads, rows and columns; nil for those that the data decide.
+    func imageSize(_ node: Node) -> [Int?] {
+        guard let shapes, case .values(let shape) = network.input, shapes[node.inputs[0].index].count == 4 else { return [nil, nil] }
+        // Where samples have a fixed size, so has everything that is made of them.
+        return shape.contains(nil) ? [nil, nil] : shapes[node.inputs[0].index].suffix(2).map { $0 }
+    }
 
     private func input(_ node: Node, _ place: Int = 0) throws(Problem) -> String {
         guard node.inputs.indices.contains(place), let value = values[node.inputs[place]] else { throw Problem("reads nothing") }

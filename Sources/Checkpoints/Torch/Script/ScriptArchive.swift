@@ -1,23 +1,72 @@
 import Text
 
-/// The graph of a TorchScript archive, made of its code.
+/// Archives of TorchScript: modules in a pickle, the constants of their code, and the code, from which their graph is made.
 enum ScriptArchive {
-    /// The same file, whose module has the graph of its code, or the reason why it has none.
-    static func withGraph(_ file: WeightFile, _ pickle: Pickle, _ members: TorchMembers) -> WeightFile {
-        guard let model = file.models.first, var module = model.module, module.isScript else { return file }
-        do throws(Problem) {
-            var reader = ScriptModuleReader(pickle)
-            guard let script = reader.module(pickle.root) else { throw Problem("its modules are not read") }
-            module.graphFile = try ScriptProgram.graph(
-                of: script, code: members.code, constants: constants(members, model.tensors), examples: examples(members),
-                tensors: model.tensors)
-        } catch {
-            module.graphProblem = error
+    /// Reads the model of an archive.
+    ///
+    /// - Parameter pickle: that of the modules.
+    /// - Throws: ``Problem`` if it holds no tensors, or tensors that are not read at all.
+    static func read(_ pickle: Pickle, _ members: TorchMembers, path: String) throws(Problem) -> WeightFile {
+        let constants = try constants(members, path: path)
+        guard !pickle.holdsTensors else {
+            let file = try WeightFile(
+                format: format, pickle: pickle, path: path, code: members.code, storages: members.storages(of: pickle, in: "data/"))
+            return withGraph(constants.isEmpty ? file : joined(file, constants), pickle, members)
         }
-        var models = file.models
-        models[0].module = module
+        guard !constants.isEmpty else { throw Problem("no tensors") }
+        var model = WeightFile.Model(key: "", constants)
+        model.module = SavedModule(opaque: SavedModule.program)
+        model.module?.isScript = true
+        let file = WeightFile(
+            format: format, models: [model], keepsOrder: true, foreignGlobals: WeightFile.foreignGlobals(of: [pickle], isScript: true))
+        return withGraph(file, pickle, members)
+    }
+
+    private static let format = "TorchScript zip"
+
+    /// The tensors that a script's code names: all of them where the module was frozen.
+    private static func constants(_ members: TorchMembers, path: String) throws(Problem) -> [ReadTensor] {
+        let pickle = try members.pickle("constants.pkl")
+        let tensors = TorchTensors(pickle: pickle, storages: members.storages(of: pickle, in: "constants/"))
+        var records: [ReadTensor] = []
+        for (place, value) in (pickle.sequence(pickle.root) ?? []).enumerated() {
+            guard let source = pickle.tensorSource(value) else { continue }
+            records.append(tensors.record(name: "CONSTANTS.c\(place)", source: source, path: path))
+        }
+        return records
+    }
+
+    /// The models of a script's modules, each followed by the constants of its code.
+    private static func joined(_ file: WeightFile, _ constants: [ReadTensor]) -> WeightFile {
+        let further = WeightFile.Model(key: "", constants)
+        let models = file.models.map { model in
+            var joined = WeightFile.Model(
+                key: model.key, tensors: model.tensors + further.tensors, unreadable: model.unreadable + further.unreadable)
+            joined.module = model.module
+            return joined
+        }
+        return WeightFile(format: format, models: models, keepsOrder: file.keepsOrder, foreignGlobals: file.foreignGlobals)
+    }
+
+    /// The same file, whose module has the graph of its code, or the reason why it has none. The weights of a frozen archive get names.
+    private static func withGraph(_ file: WeightFile, _ pickle: Pickle, _ members: TorchMembers) -> WeightFile {
+        guard var model = file.models.first, var module = model.module, module.isScript else { return file }
+        var reader = ScriptModuleReader(pickle)
+        if let script = reader.module(pickle.root) {
+            let reading = ScriptProgram.reading(
+                of: script, code: members.code, constants: self.constants(members, model.tensors), examples: examples(members),
+                tensors: model.tensors)
+            switch reading.graph {
+            case .success(let graph): module.graphFile = graph
+            case .failure(let problem): module.graphProblem = problem
+            }
+            model = model.renaming(reading.names)
+        } else {
+            module.graphProblem = Problem("its modules are not read")
+        }
+        model.module = module
         var changed = file
-        changed.models = models
+        changed.models[0] = model
         return changed
     }
 
@@ -48,6 +97,15 @@ enum ScriptArchive {
             examples.append((shape, dtype))
         }
         return examples.isEmpty ? nil : examples
+    }
+}
+
+extension WeightFile.Model {
+    /// The same model with other names for some tensors.
+    fileprivate func renaming(_ names: [String: String]) -> Self {
+        guard !names.isEmpty else { return self }
+        return Self(
+            key: key, tensors: tensors.map { tensor in names[tensor.name].map { tensor.renamed($0) } ?? tensor }, unreadable: unreadable)
     }
 }
 

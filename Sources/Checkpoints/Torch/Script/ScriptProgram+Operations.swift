@@ -24,11 +24,12 @@ extension ScriptProgram {
 
     /// What a function gives that reads no tensor's numbers; nil if it is an operation.
     private mutating func known(_ name: String, _ given: [ScriptValue]) throws(Problem) -> ScriptValue? {
+        if let found = try contained(name, given) { return found }
         switch (name, given.count) {
         case ("RaiseException", _):
             let text: String? = if case .text(let text)? = given.first { text } else { nil }
             throw Problem("its code refuses its input", found: text)
-        case ("format", _), ("warn", _), ("device", _): return .other
+        case ("warn", _), ("device", _): return .other
         case ("dtype", 1), ("prim_dtype", 1):
             guard let tensor = given[0].tensor else { return nil }
             return Self.scriptTypes.first { $0.value == types[tensor] }.map { .integer($0.key) }
@@ -36,15 +37,20 @@ extension ScriptProgram {
         case ("NumToTensor", 1), ("ScalarImplicit", 1), ("IntImplicit", 1), ("FloatImplicit", 1), ("item", 1), ("Int", 1), ("Float", 1):
             return given[0].tensor == nil ? given[0] : nil
         case ("__is__", 2), ("__isnot__", 2):
-            guard given[0].isNone || given[1].isNone else { return nil }
-            return .boolean((given[0].isNone && given[1].isNone) == (name == "__is__"))
+            var isSame = given[0].isNone && given[1].isNone
+            if let first = given[0].tensor, let second = given[1].tensor {
+                isSame = latest(first) == latest(second)
+            } else if !given[0].isNone, !given[1].isNone {
+                return nil
+            }
+            return .boolean(isSame == (name == "__is__"))
         case ("__not__", 1):
             if case .boolean(let flag) = given[0] { return .boolean(!flag) }
             return nil
-        case ("len", 1): return given[0].items.map { .integer($0.count) }
         case ("append", 2):
             guard case .list(let list) = given[0] else { return nil }
             guard list.values.count < 1 << 12 else { throw Problem("a list in its code is too long") }
+            try checkNesting([given[1]])
             list.values.append(given[1])
             return given[0]
         case ("list", 1): return given[0].items.map { .list(.init($0)) }
@@ -95,7 +101,10 @@ extension ScriptProgram {
     }
 
     private mutating func computedLength(of tensor: String, _ axis: Int) -> ScriptValue {
+        let key = "\(latest(tensor)) \(axis)"
+        if let known = computedLengths[key] { return .symbol(known) }
         let name = unused("size")
+        computedLengths[key] = name
         nodes.append(
             Node(
                 target: "torch.ops.aten.sym_size.int", inputs: inputs([("self", .tensor(tensor)), ("dim", .integer(axis))]), outputs: [name]
@@ -108,10 +117,20 @@ extension ScriptProgram {
         if case .text(let first) = a, case .text(let second) = b, name == "eq" || name == "ne" {
             return .boolean((first == second) == (name == "eq"))
         }
-        if let first = a.items?.map(\.integer), let second = b.items?.map(\.integer), name == "eq" || name == "ne" {
-            guard !(first + second).contains(nil) else { return nil }
-            return .boolean((first == second) == (name == "eq"))
+        if let first = a.items, let second = b.items, name == "eq" || name == "ne" {
+            var isSame = first.count == second.count
+            for (x, y) in zip(first, second) {
+                switch (x, y) {
+                case (.symbol(let x), .symbol(let y)) where x == y: continue
+                default:
+                    guard let x = x.integer, let y = y.integer else { return nil }
+                    isSame = isSame && x == y
+                }
+            }
+            return .boolean(isSame == (name == "eq"))
         }
+        // One computed number under one name.
+        if case .symbol(let x) = a, case .symbol(let y) = b, x == y, name == "eq" || name == "ne" { return .boolean(name == "eq") }
         guard a.tensor == nil, b.tensor == nil else { return nil }
         if let (x, y) = a.real.flatMap({ x in b.real.map { (x, $0) } }) {
             switch name {
@@ -195,6 +214,7 @@ extension ScriptProgram {
             types[name] = kind
             if let shape { shapes[name] = shape } else { open.insert(name) }
         }
+        nameWeights(of: operation, values, names)
         if TensorAliases.viewing.contains(operation), let base = values.first?.1.tensor { views.formUnion(names + [base]) }
         nodes.append(Node(target: "torch.ops.aten.\(operation).default", inputs: inputs(values), outputs: names))
         if Self.several.contains(operation) { return .list(.init(names.map { .tensor($0) })) }
@@ -206,6 +226,9 @@ extension ScriptProgram {
         guard let target = values.first?.value.tensor.map(latest) else { throw Problem("overwrites what is no tensor") }
         guard !isTensor(target), !views.contains(target) else {
             throw Problem("overwrites numbers that are read under another name, which is not run", found: "'\(target)'")
+        }
+        if let first = firstWithoutGradients, !nodes[first...].contains(where: { $0.outputs.contains(target) }) {
+            throw Problem("overwrites numbers without passing gradients, which is not run", found: "'\(target)'")
         }
         let made = try emit(operation, values)
         if let name = made.tensor, name != target {
@@ -221,6 +244,11 @@ extension ScriptProgram {
         case "_convolution":
             let schema = ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "output_padding", "groups"]
             return try emit("convolution", bound(schema, Array(given.prefix(9)), []))
+        case "_convolution_mode":
+            let rank = given.count > 1 ? given[1].tensor.flatMap { shapes[latest($0)]?.count } : nil
+            return try emit(
+                rank == 3 ? "conv1d" : "conv2d",
+                bound(["input", "weight", "bias", "stride", "padding", "dilation", "groups"], given, named))
         case "arange":
             let numbers = given.prefix { $0.real != nil || { if case .symbol = $0 { true } else { false } }($0) }
             guard numbers.count == given.count || named.isEmpty, (1...3).contains(numbers.count) else { return nil }

@@ -9,7 +9,9 @@ extension ScriptProgram {
 
     func rank(_ tensor: String) throws(Problem) -> Int {
         guard let shape = shapes[latest(tensor)] else {
-            throw Problem("needs the number of dimensions of the samples, which the code does not say", expected: "a model that was traced")
+            throw Problem(
+                "needs the number of dimensions of the samples, which the code does not say",
+                expected: "a model that was traced and not frozen")
         }
         return shape.count
     }
@@ -50,7 +52,7 @@ extension ScriptProgram {
         case "linear":
             let (input, weight) = (try tensor("input"), stored("weight"))
             guard weight.count == 2 else { throw Problem("has a weight that is no stored matrix") }
-            settle(input, [nil, weight[1]])
+            settle(input, Lengths(repeating: nil, count: sampleRank - 1) + [weight[1]])
             guard let shape = shapes[input], !shape.isEmpty else { throw Problem("reads a single number") }
             return (type, [shape.dropLast() + [weight[0]]])
         case "conv1d", "conv2d", "convolution":
@@ -74,6 +76,8 @@ extension ScriptProgram {
             let places = windows(
                 Array(shape[2...]), kernel: Array(weight[2...]), stride: numbers("stride"), padding: numbers("padding"),
                 dilation: numbers("dilation"), sides)
+            // So much that the images keep their size, or none.
+            if case .text("same") = value("padding") { return (type, [[shape[0], weight[0]] + shape[2...]]) }
             return (type, [[shape[0], weight[0]] + places])
         case "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d":
             let sides = operation.hasSuffix("1d") ? 1 : 2
@@ -107,9 +111,15 @@ extension ScriptProgram {
             return (types[try tensor("weight")] ?? Self.float, [indices + [table[1]]])
         case "matmul", "bmm", "mm":
             let second = operation == "matmul" ? "other" : "mat2"
+            // Rows that are multiplied by a stored matrix.
+            if let input = main, let factor = value(second).tensor, isTensor(factor), let rows = stored(second).first,
+                stored(second).count == 2
+            {
+                settle(input, Lengths(repeating: nil, count: sampleRank - 1) + [rows])
+            }
             let (a, b) = (stored("self"), stored(second))
             guard a.count >= 2, b.count >= 2 else { throw Problem("multiplies what are no matrices") }
-            return (type, [broadcast(Array(a.dropLast(2)), Array(b.dropLast(2))) + [a[a.count - 2], b[b.count - 1]]])
+            return (type, [try broadcast(Array(a.dropLast(2)), Array(b.dropLast(2))) + [a[a.count - 2], b[b.count - 1]]])
         case "addmm":
             let (a, b) = (stored("mat1"), stored("mat2"))
             guard a.count == 2, b.count == 2 else { throw Problem("multiplies what are no matrices") }
@@ -122,14 +132,17 @@ extension ScriptProgram {
         case "scalar_tensor": return (type, [[]])
         case "full", "zeros", "ones": return (type, [try lengths(value("size"), of: nil)])
         case "where":
-            return (type, [[stored("condition"), stored("self"), stored("other")].reduce([]) { broadcast($0, $1) }])
+            let condition = try broadcast(stored("condition"), stored("self"))
+            return (type, [try broadcast(condition, stored("other"))])
         case "eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or",
             "bitwise_xor", "bitwise_not", "__and__", "__or__", "__xor__", "add", "sub", "rsub", "mul", "div", "true_divide", "floor_divide",
             "remainder", "fmod", "pow", "maximum", "minimum", "max", "min", "masked_fill", "prelu":
             let tensors = values.compactMap(\.1.tensor)
             if tensors.contains(where: open.contains) { return (type, [nil]) }
             let read = operation == "prelu" ? Array(tensors.prefix(1)) : tensors
-            return (type, [read.compactMap { shapes[$0] }.reduce([]) { broadcast($0, $1) }])
+            var shape: Lengths = []
+            for tensor in read { shape = try broadcast(shape, shapes[tensor] ?? []) }
+            return (type, [shape])
         default: return try reshaping(operation, values, type)
         }
     }
@@ -330,15 +343,18 @@ extension ScriptProgram {
         }
     }
 
-    private func broadcast(_ a: Lengths, _ b: Lengths) -> Lengths {
+    private func broadcast(_ a: Lengths, _ b: Lengths) throws(Problem) -> Lengths {
         let rank = max(a.count, b.count)
-        return (0..<rank).map { place in
+        var shape: Lengths = []
+        for place in 0..<rank {
             let (i, j) = (place - rank + a.count, place - rank + b.count)
-            guard i >= 0 else { return b[j] }
-            guard j >= 0 else { return a[i] }
-            if a[i] == 1 { return b[j] }
-            return b[j] == 1 ? a[i] : a[i] ?? b[j]
+            let (first, second) = (i >= 0 ? a[i] : 1, j >= 0 ? b[j] : 1)
+            if let first, let second, first != second, first != 1, second != 1 {
+                throw Problem("has shapes that do not go together", found: "lengths of \(first) and \(second)")
+            }
+            shape.append(first == 1 ? second : second == 1 ? first : first ?? second)
         }
+        return shape
     }
 
     private func windows(

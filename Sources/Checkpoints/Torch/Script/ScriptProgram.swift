@@ -13,8 +13,8 @@ struct ScriptProgram {
     private var files: [String: ScriptFile] = [:]
     private var codeBudget = 1 << 24
     /// The statements that are still followed.
-    private var budget = 1 << 18
-    private var depth = 0
+    var budget = 1 << 18
+    var depth = 0
     /// The tensors of the constants of the code, or their numbers where they have no dimensions.
     let constants: [ScriptValue]
 
@@ -26,31 +26,54 @@ struct ScriptProgram {
     var open: Set<String> = []
     /// The tensor that a name stands for after an operation has overwritten it.
     var current: [String: String] = [:]
+    /// The lengths of tensors that operations compute, by tensor and dimension.
+    var computedLengths: [String: String] = [:]
+    /// The dimensions that the samples have where a linear layer is the first to read them.
+    let sampleRank: Int
     /// Tensors that show others' numbers in another shape, and those that they show.
     var views: Set<String> = []
-    private(set) var fixed: Set<String> = []
-    private let tensors: [String: TensorRecord]
+    var fixed: Set<String> = []
+    let tensors: [String: TensorRecord]
     /// Whether sequences of tokens have the length with which the model was traced.
     private var keepsLength = false
     /// The length with which it was traced, by the input.
     private var lengths: [String: SequenceLengths] = [:]
     private var names = UniqueNames(separator: "_")
+    /// What the code reads constants as, where they are the weights.
+    var weights: ScriptWeights
+    /// Where in the code an operation stands, by what it makes.
+    var places: [String: String] = [:]
+    /// The functions that are followed, the innermost last.
+    var callers: [String] = []
+    /// Whether the problem says already where in the code it is.
+    var isPlaced = false
+    /// How many more containers may hold others.
+    var nestedContainers = 1 << 10
+    /// The first operation through which no gradient passes, in a block that says so.
+    var firstWithoutGradients: Int?
 
     /// The calls, blocks and expressions inside each other.
-    private static let depthLimit = 500
+    static let depthLimit = 200
 
-    /// The graph of a script.
+    /// What the code of a script says.
+    struct Reading {
+        /// The names of weights that are constants of the code, by those that they have there.
+        var names: [String: String] = [:]
+        /// The graph, or the first construct or operation that is not run.
+        var graph: Result<ByteRegion, Problem>
+    }
+
+    /// Reads the code of a script.
     ///
     /// - Parameters:
     ///   - examples: the shapes and types of the inputs with which the model was traced; nil if the archive has none.
     ///   - constants: those of the code, in their order.
-    /// - Throws: ``Problem`` that names the first construct or operation that is not run.
-    static func graph(
+    static func reading(
         of module: ScriptModule, code: @escaping (String) -> String?, constants: [ScriptValue],
         examples: [(shape: [Int], dtype: DType)]?, tensors: [TensorRecord]
-    ) throws(Problem) -> ByteRegion {
-        var program = ScriptProgram(code, constants, tensors)
-        let graph: TorchExportGraph
+    ) -> Reading {
+        var program = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen)
+        var graph: TorchExportGraph
         do throws(Problem) {
             graph = try program.run(module, examples)
         } catch {
@@ -59,21 +82,41 @@ struct ScriptProgram {
             fixed.keepsLength = true
             if let graph = try? fixed.run(module, examples) { return try TorchExportConversion.graph(of: graph, tensors: tensors) }
             // Code that asks for the shape of its samples before a layer reads them may be that of a model of tokens.
-            var other = ScriptProgram(code, constants, tensors)
-            guard examples == nil, let guessed = try? other.run(module, [([2, 2], .i64)]),
+            var other = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen)
+            // Layers may read rows of sequences too.
+            var rows = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen, sampleRank: 3)
+            if examples == nil, let guessed = try? other.run(module, [([2, 2], .i64)]),
                 guessed.nodes.contains(where: { node in
                     node.name == "embedding" && node.inputs.contains { $0.name == "indices" && $0.value.tensor == guessed.userInputs.first }
                 })
-            else { throw error }
-            graph = guessed
+            {
+                program = other
+                graph = guessed
+            } else if examples == nil, let guessed = try? rows.run(module, nil) {
+                program = rows
+                graph = guessed
+            } else {
+                program.nameUnreached(of: module)
+                return Reading(names: program.weights.names, graph: .failure(error))
+            }
         }
-        return try TorchExportConversion.graph(of: graph, tensors: tensors)
+        let names = program.weights.names
+        let renamed = tensors.map { tensor in names[tensor.name].map { tensor.renamed($0) } ?? tensor }
+        do throws(Problem) {
+            return Reading(names: names, graph: .success(try TorchExportConversion.graph(of: graph, tensors: renamed)))
+        } catch {
+            return Reading(names: names, graph: .failure(error))
+        }
     }
 
-    private init(_ code: @escaping (String) -> String?, _ constants: [ScriptValue], _ tensors: [TensorRecord]) {
+    private init(
+        _ code: @escaping (String) -> String?, _ constants: [ScriptValue], _ tensors: [TensorRecord], isFrozen: Bool, sampleRank: Int = 2
+    ) {
         self.code = code
+        self.sampleRank = sampleRank
         self.constants = constants
         self.tensors = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        weights = ScriptWeights(isFrozen ? tensors : [])
         for tensor in tensors {
             _ = names.take(tensor.name)
             shapes[tensor.name] = tensor.shape.map { $0 }
@@ -111,19 +154,20 @@ struct ScriptProgram {
             given.append(.tensor(name))
         }
         guard !inputs.isEmpty else { throw Problem("its forward function reads no samples") }
-        let result = try call(forward, [.module(module)] + given)
-        let answer = result.items?.first ?? result
+        let answer = try Self.answer(of: call(forward, [.module(module)] + given))
         guard let output = answer.tensor.map({ latest($0) }) else {
             throw Problem("its forward function gives no tensor", found: answer.kind)
         }
         for input in inputs where shapes[input] == nil {
-            throw Problem("its code does not say what shape samples have", subject: "input '\(input)'", expected: "a model that was traced")
+            throw Problem(
+                "its code does not say what shape samples have", subject: "input '\(input)'",
+                expected: "a model that was traced and not frozen")
         }
         let read = Set(nodes.flatMap { $0.inputs.flatMap { $0.value.names } })
-        let parameters = Dictionary(uniqueKeysWithValues: tensors.keys.filter(read.contains).map { ($0, $0) })
+        let parameters = Dictionary(uniqueKeysWithValues: tensors.keys.filter(read.contains).map { ($0, weights.names[$0] ?? $0) })
         return TorchExportGraph(
-            nodes: nodes, parameters: parameters, fixed: fixed, userInputs: inputs, outputs: [output],
-            shapes: shapes.mapValues { $0.map { $0.flatMap { $0 >= 0 ? $0 : nil } } }, types: types, lengths: lengths)
+            nodes: nodes, parameters: parameters, fixed: fixed.subtracting(weights.learned), userInputs: inputs, outputs: [output],
+            shapes: shapes.mapValues { $0.map { $0.flatMap { $0 >= 0 ? $0 : nil } } }, types: types, lengths: lengths, places: places)
     }
 
     func isTensor(_ name: String) -> Bool { tensors[name] != nil }
@@ -141,8 +185,8 @@ struct ScriptProgram {
 
     private mutating func file(_ path: String) throws(Problem) -> ScriptFile {
         if let known = files[path] { return known }
-        guard codeBudget > 0, let text = code("code/" + path.split(separator: ".").joined(separator: "/") + ".py") else {
-            throw Problem("has no code", subject: "member 'code/\(path)'")
+        guard codeBudget > 0, let text = code(Self.member(path)) else {
+            throw Problem("has no code", subject: "'\(path)'", expected: "member '\(Self.member(path))'")
         }
         codeBudget -= text.utf8.count
         do throws(Problem) {
@@ -150,6 +194,7 @@ struct ScriptProgram {
             files[path] = file
             return file
         } catch {
+            isPlaced = true
             throw error.within("code of '\(path)'")
         }
     }
@@ -166,15 +211,21 @@ struct ScriptProgram {
     }
 
     mutating func method(_ name: String, of module: ScriptModule) throws(Problem) -> ScriptFunction {
-        guard let method = try declaration(of: module).methods[name] else {
+        guard var method = try declaration(of: module).methods[name] else {
             throw Problem("has no such method", subject: "class '\(module.className)'", found: "'\(name)'")
         }
+        let (file, owner) = Self.split(module.className)
+        method.place = "\(owner).\(name) in \(Self.member(file))"
         return method
     }
 
+    /// The member with the code of a file.
+    private static func member(_ path: String) -> String { "code/" + path.split(separator: ".").joined(separator: "/") + ".py" }
+
     mutating func function(_ path: String) throws(Problem) -> ScriptFunction {
         let (folder, name) = Self.split(path)
-        guard let function = try file(folder).functions[name] else { throw Problem("is no function of the code", subject: "'\(path)'") }
+        guard var function = try file(folder).functions[name] else { throw Problem("is no function of the code", subject: "'\(path)'") }
+        function.place = "\(name) in \(Self.member(folder))"
         return function
     }
 
@@ -189,69 +240,6 @@ struct ScriptProgram {
             return try self.value(constant, &frame)
         }
         throw Problem("has no such attribute", subject: "class '\(module.className)'", found: "'\(name)'")
-    }
-
-    // MARK: Statements
-
-    mutating func call(
-        _ function: ScriptFunction, _ given: [ScriptValue], named: [(name: String, value: ScriptValue)] = []
-    ) throws(Problem) -> ScriptValue {
-        var frame: [String: ScriptValue] = [:]
-        for (place, parameter) in function.parameters.enumerated() {
-            if place < given.count {
-                frame[parameter.name] = given[place]
-            } else if let value = named.first(where: { $0.name == parameter.name })?.value {
-                frame[parameter.name] = value
-            } else if let standard = parameter.standard {
-                var outer: [String: ScriptValue] = [:]
-                frame[parameter.name] = try value(standard, &outer)
-            } else {
-                throw Problem("is called without '\(parameter.name)'", subject: "function '\(function.name)'")
-            }
-        }
-        return try run(function.body, &frame) ?? .none
-    }
-
-    private mutating func enter() throws(Problem) {
-        budget -= 1
-        guard budget > 0 else { throw Problem("its code is too long to be followed") }
-        guard depth < Self.depthLimit else { throw Problem("its calls nest too deep", expected: "at most \(Self.depthLimit) levels") }
-        depth += 1
-    }
-
-    /// - Returns: what a `return` gives; nil if there was none.
-    private mutating func run(_ statements: [ScriptStatement], _ frame: inout [String: ScriptValue]) throws(Problem) -> ScriptValue? {
-        try enter()
-        defer { depth -= 1 }
-        for statement in statements {
-            switch statement {
-            case .answer(let expression): return try value(expression, &frame)
-            case .expression(let expression): _ = try value(expression, &frame)
-            case .assign(let targets, let expression, let isUnpacked):
-                let found = try value(expression, &frame)
-                guard isUnpacked else {
-                    frame[targets[0]] = found
-                    break
-                }
-                guard let items = found.items, items.count == targets.count else {
-                    throw Problem(
-                        "unpacks what is no list of that length", expected: "\(targets.count)",
-                        found: found.items.map { "\($0.count)" } ?? found.kind)
-                }
-                for (target, item) in zip(targets, items) { frame[target] = item }
-            case .condition(let condition, let first, let second):
-                let found = try value(condition, &frame)
-                guard case .boolean(let flag) = found else {
-                    throw Problem(
-                        "branches on what its data decide, which is not run", expected: "a constant behind 'if'", found: found.kind)
-                }
-                if let answer = try run(flag ? first : second, &frame) { return answer }
-            case .other(let kind):
-                let isLoop = kind == "for" || kind == "while"
-                throw Problem(isLoop ? "a loop in its code is not run" : "a statement in its code is not run", found: "'\(kind)'")
-            }
-        }
-        return nil
     }
 
     // MARK: Expressions
@@ -277,11 +265,18 @@ struct ScriptProgram {
         case .list(let items):
             var values: [ScriptValue] = []
             for item in items { values.append(try value(item, &frame)) }
+            try checkNesting(values)
             return .list(.init(values))
         case .tuple(let items):
             var values: [ScriptValue] = []
             for item in items { values.append(try value(item, &frame)) }
+            try checkNesting(values)
             return .tuple(values)
+        case .dictionary(let pairs):
+            let made = ScriptValue.Entries()
+            for pair in pairs { try made.set(try value(pair.key, &frame), try value(pair.value, &frame)) }
+            try checkNesting(made.pairs.map(\.value))
+            return .dictionary(made)
         case .name(let name):
             if let known = frame[name] { return known }
             switch name {
@@ -302,6 +297,7 @@ struct ScriptProgram {
             return try attribute(name, of: module)
         case .index(let base, let index):
             let (list, place) = (try value(base, &frame), try value(index, &frame))
+            if case .dictionary(let entries) = list { return try entries.value(place) }
             guard let items = list.items, let number = place.integer else {
                 throw Problem("picks an item that is not known before anything runs", found: "\(list.kind) and \(place.kind)")
             }
@@ -329,8 +325,10 @@ struct ScriptProgram {
         if let path = path(callee, frame) {
             let (given, further) = try values(&self)
             guard path.hasPrefix("__torch__.") else { return try operation(path, given, further) }
+            if let context = Self.context(path) { return context }
             return try call(try function(path), given, named: further)
         }
+        if case .attribute(let base, "__init__") = callee, case .gradients = try value(base, &frame) { return .none }
         if case .attribute(let base, let name) = callee, case .module(let module) = try value(base, &frame) {
             let (given, further) = try values(&self)
             let method = try method(name, of: module)

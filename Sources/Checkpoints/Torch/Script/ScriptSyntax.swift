@@ -11,6 +11,13 @@ indirect enum ScriptExpression {
     case index(ScriptExpression, ScriptExpression)
     case list([ScriptExpression])
     case tuple([ScriptExpression])
+    case dictionary([(key: ScriptExpression, value: ScriptExpression)])
+}
+
+/// A statement in a script's code, with the line that it begins in.
+struct ScriptLine {
+    let number: Int
+    let statement: ScriptStatement
 }
 
 /// A statement in a script's code.
@@ -18,18 +25,24 @@ indirect enum ScriptStatement {
     /// `isUnpacked` if the value's items go to the names one by one.
     case assign([String], ScriptExpression, isUnpacked: Bool)
     case answer(ScriptExpression)
-    case condition(ScriptExpression, [ScriptStatement], [ScriptStatement])
+    case condition(ScriptExpression, [ScriptLine], [ScriptLine])
+    /// `for name in values:`
+    case loop(String, ScriptExpression, [ScriptLine])
+    /// `with value:`
+    case context(ScriptExpression, [ScriptLine])
     case expression(ScriptExpression)
-    /// A statement that is not run, with its first word.
-    case other(String)
+    /// A statement that is not run, with its first word and the lines inside.
+    case other(String, [ScriptLine])
 }
 
 /// A function or method in a script's code.
 struct ScriptFunction {
     let name: String
+    /// Where it stands, `Model.forward in code/__torch__.py`, for messages.
+    var place = ""
     /// The names of parameters, with what they are where nothing is given.
     let parameters: [(name: String, standard: ScriptExpression?)]
-    let body: [ScriptStatement]
+    let body: [ScriptLine]
 }
 
 /// A class in a script's code.
@@ -78,7 +91,8 @@ struct ScriptParser {
 
     func unexpected(_ expected: String) -> Problem {
         let found = isAtEnd ? "its end" : "'\(tokens[place].text)'"
-        return Problem("is not code of TorchScript", expected: expected, found: found)
+        let line = isAtEnd ? nil : "line \(tokens[place].line)"
+        return Problem("is not code of TorchScript", subject: line, expected: expected, found: found)
     }
 
     private func isNext(_ text: String) -> Bool { !isAtEnd && tokens[place].kind == .symbol && tokens[place].text == text }
@@ -171,15 +185,16 @@ struct ScriptParser {
         return ScriptFunction(name: name, parameters: parameters, body: try block())
     }
 
-    private mutating func block() throws(Problem) -> [ScriptStatement] {
+    private mutating func block() throws(Problem) -> [ScriptLine] {
         try nested { (parser) throws(Problem) in
             guard parser.takeKind(.indent) else { throw parser.unexpected("an indented line") }
-            var statements: [ScriptStatement] = []
+            var lines: [ScriptLine] = []
             while !parser.isAtEnd, !parser.takeKind(.dedent) {
                 if parser.takeKind(.line) { continue }
-                if let statement = try parser.statement() { statements.append(statement) }
+                let number = parser.isAtEnd ? 0 : parser.tokens[parser.place].line
+                if let statement = try parser.statement() { lines.append(ScriptLine(number: number, statement: statement)) }
             }
-            return statements
+            return lines
         }
     }
 
@@ -205,10 +220,23 @@ struct ScriptParser {
             try endLine()
             return .condition(condition, first, try block())
         }
-        for kind in ["for", "while", "with", "assert", "raise", "del", "break", "continue"] where take(kind) {
+        if take("with") {
+            let context = try expression()
+            try expect(":")
+            try endLine()
+            return .context(context, try block())
+        }
+        if take("for") {
+            let name = try word()
+            guard take("in") else { throw unexpected("'in'") }
+            let values = try expression()
+            try expect(":")
+            try endLine()
+            return .loop(name, values, try block())
+        }
+        for kind in ["while", "assert", "raise", "del", "break", "continue"] where take(kind) {
             while !isAtEnd, !takeKind(.line) { place += 1 }
-            if !isAtEnd, tokens[place].kind == .indent { _ = try block() }
-            return .other(kind)
+            return .other(kind, !isAtEnd && tokens[place].kind == .indent ? try block() : [])
         }
         let first = try expressionList()
         if take(":") { _ = try expression() }
@@ -223,11 +251,11 @@ struct ScriptParser {
         case .tuple(let items):
             var names: [String] = []
             for item in items {
-                guard case .name(let name) = item else { return .other("an assignment to a part") }
+                guard case .name(let name) = item else { return .other("an assignment to a part", []) }
                 names.append(name)
             }
             return .assign(names, value, isUnpacked: true)
-        default: return .other("an assignment to a part")
+        default: return .other("an assignment to a part", [])
         }
     }
 
@@ -325,6 +353,16 @@ struct ScriptParser {
                 if !isNext("]") { try expect(",") }
             }
             return .list(items)
+        case .symbol where token.text == "{":
+            place += 1
+            var entries: [(key: ScriptExpression, value: ScriptExpression)] = []
+            while !take("}") {
+                let key = try expression()
+                try expect(":")
+                entries.append((key, try expression()))
+                if !isNext("}") { try expect(",") }
+            }
+            return .dictionary(entries)
         default: throw unexpected("a value")
         }
     }

@@ -12,10 +12,13 @@ struct ScriptToken {
 
     let kind: Kind
     let text: String
+    /// The line that it is in, from 1.
+    let line: Int
 
-    init(_ kind: Kind, _ text: String = "") {
+    init(_ kind: Kind, _ text: String = "", line: Int) {
         self.kind = kind
         self.text = text
+        self.line = line
     }
 }
 
@@ -30,6 +33,7 @@ enum ScriptTokens {
         var brackets = 0
         var place = 0
         var isLineStart = true
+        var line = 1
         func byte(_ place: Int) -> UInt8 { place < bytes.count ? bytes[place] : 0 }
         while place < bytes.count {
             guard tokens.count < limit else { throw Problem("is too much code", expected: "at most \(limit) words") }
@@ -39,17 +43,18 @@ enum ScriptTokens {
                 if byte(place) == UInt8(ascii: "\n") || place >= bytes.count || byte(place) == UInt8(ascii: "#") {
                     while place < bytes.count, bytes[place] != UInt8(ascii: "\n") { place += 1 }
                     place += 1
+                    line += 1
                     continue
                 }
                 let indent = place - start
                 if indent > indents[indents.count - 1] {
                     guard indents.count < 256 else { throw Problem("is code that nests too deep") }
                     indents.append(indent)
-                    tokens.append(ScriptToken(.indent))
+                    tokens.append(ScriptToken(.indent, line: line))
                 }
                 while indent < indents[indents.count - 1] {
                     indents.removeLast()
-                    tokens.append(ScriptToken(.dedent))
+                    tokens.append(ScriptToken(.dedent, line: line))
                 }
                 isLineStart = false
             }
@@ -59,38 +64,39 @@ enum ScriptTokens {
             case UInt8(ascii: "\n"):
                 place += 1
                 if brackets == 0 {
-                    tokens.append(ScriptToken(.line))
+                    tokens.append(ScriptToken(.line, line: line))
                     isLineStart = true
                 }
+                line += 1
             case UInt8(ascii: "#"): while place < bytes.count, bytes[place] != UInt8(ascii: "\n") { place += 1 }
-            case UInt8(ascii: "\""), UInt8(ascii: "'"): tokens.append(ScriptToken(.text, try quoted(bytes, &place)))
+            case UInt8(ascii: "\""), UInt8(ascii: "'"): tokens.append(ScriptToken(.text, try quoted(bytes, &place), line: line))
             case _ where isWord(first) && !isDigit(first):
                 let start = place
                 while isWord(byte(place)) { place += 1 }
-                tokens.append(ScriptToken(.word, String(decoding: bytes[start..<place], as: UTF8.self)))
+                tokens.append(ScriptToken(.word, String(decoding: bytes[start..<place], as: UTF8.self), line: line))
             case _ where isDigit(first) || first == UInt8(ascii: ".") && isDigit(byte(place + 1)):
                 let start = place
                 while isWord(byte(place)) || byte(place) == UInt8(ascii: ".")
                     || (byte(place) == UInt8(ascii: "-") || byte(place) == UInt8(ascii: "+")) && byte(place - 1) | 0x20 == UInt8(ascii: "e")
                 { place += 1 }
-                tokens.append(ScriptToken(.number, String(decoding: bytes[start..<place], as: UTF8.self)))
+                tokens.append(ScriptToken(.number, String(decoding: bytes[start..<place], as: UTF8.self), line: line))
             default:
                 if first == UInt8(ascii: "-"), byte(place + 1) == UInt8(ascii: ">") {
-                    tokens.append(ScriptToken(.symbol, "->"))
+                    tokens.append(ScriptToken(.symbol, "->", line: line))
                     place += 2
                     break
                 }
                 guard "()[]{}.,:=*-+/<>|%&!@".utf8.contains(first) else {
-                    throw Problem("is not code of TorchScript", found: "byte \(first)")
+                    throw Problem("is not code of TorchScript", subject: "line \(line)", found: "byte \(first)")
                 }
                 if "([{".utf8.contains(first) { brackets += 1 }
                 if ")]}".utf8.contains(first) { brackets = max(0, brackets - 1) }
-                tokens.append(ScriptToken(.symbol, String(decoding: [first], as: UTF8.self)))
+                tokens.append(ScriptToken(.symbol, String(decoding: [first], as: UTF8.self), line: line))
                 place += 1
             }
         }
-        tokens.append(ScriptToken(.line))
-        for _ in indents.dropFirst() { tokens.append(ScriptToken(.dedent)) }
+        tokens.append(ScriptToken(.line, line: line))
+        for _ in indents.dropFirst() { tokens.append(ScriptToken(.dedent, line: line)) }
         return tokens
     }
 

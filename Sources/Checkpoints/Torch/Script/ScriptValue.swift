@@ -16,6 +16,9 @@ enum ScriptValue {
     case module(ScriptModule)
     /// A function by its path in the code.
     case function(String)
+    case dictionary(Entries)
+    /// What a block behind `with` does to gradients: passes them or not.
+    case gradients(Bool)
     /// A device, a layout, or what else changes no number.
     case other
 
@@ -23,6 +26,38 @@ enum ScriptValue {
     final class Items {
         var values: [ScriptValue]
         init(_ values: [ScriptValue]) { self.values = values }
+    }
+
+    /// The entries of a dictionary, which can grow, in the order in which they were set.
+    final class Entries {
+        var pairs: [(key: String, value: ScriptValue)] = []
+
+        private func key(_ value: ScriptValue) throws(Problem) -> String {
+            switch value {
+            case .text(let text): return "'\(text)'"
+            case .integer(let number): return "\(number)"
+            default: throw Problem("has a dictionary's key that is not known before anything runs", found: value.kind)
+            }
+        }
+
+        func place(_ value: ScriptValue) throws(Problem) -> Int? {
+            let key = try key(value)
+            return pairs.firstIndex { $0.key == key }
+        }
+
+        func set(_ key: ScriptValue, _ value: ScriptValue) throws(Problem) {
+            guard pairs.count < 1 << 10 else { throw Problem("a dictionary in its code is too long") }
+            if let place = try place(key) { pairs[place].value = value } else { pairs.append((try self.key(key), value)) }
+        }
+
+        func value(_ key: ScriptValue) throws(Problem) -> ScriptValue {
+            guard let place = try place(key) else {
+                throw Problem(
+                    "picks an entry that a dictionary does not have", expected: pairs.map(\.key).joined(separator: ", "),
+                    found: try self.key(key))
+            }
+            return pairs[place].value
+        }
     }
 
     var items: [ScriptValue]? {
@@ -63,6 +98,8 @@ enum ScriptValue {
         case .list, .tuple: "a list"
         case .module: "a module"
         case .function: "a function"
+        case .dictionary: "a dictionary"
+        case .gradients: "a block"
         case .other: "a device or a type"
         }
     }
@@ -99,7 +136,7 @@ enum ScriptValue {
             argument.symbols = symbols
             let numbers = items.compactMap(\.integer)
             if numbers.count == items.count { argument.setting = .integers(numbers) }
-        case .module, .function, .other: return nil
+        case .module, .function, .dictionary, .gradients, .other: return nil
         }
         return argument
     }
@@ -110,6 +147,9 @@ final class ScriptModule {
     /// The class with its path in the code.
     let className: String
     let attributes: [String: ScriptValue]
+
+    /// Whether `torch.jit.freeze` made it, which leaves out whether the module is being trained: every other module says so.
+    var isFrozen: Bool { attributes["training"] == nil }
 
     init(className: String, attributes: [String: ScriptValue]) {
         self.className = className
@@ -157,8 +197,25 @@ struct ScriptModuleReader {
         case .float(let number): return .real(number)
         default:
             if let text = pickle.text(value) { return .text(text) }
-            return pickle.integers(pickle.untagged(value), limit: 64).map { .list(.init($0.map { .integer($0) })) }
+            return list(value)
         }
+    }
+
+    /// A list of plain values.
+    private func list(_ value: PickleValue) -> ScriptValue? {
+        var value = value
+        for _ in 0..<2 { value = pickle.untagged(value) }
+        guard let items = pickle.sequence(value), items.count <= 1 << 10 else { return nil }
+        var values: [ScriptValue] = []
+        for item in items {
+            switch item {
+            case .none, .boolean, .integer, .float, .text, .byteString:
+                guard let plain = plain(item) else { return nil }
+                values.append(plain)
+            default: return nil
+            }
+        }
+        return .list(.init(values))
     }
 }
 

@@ -1,0 +1,114 @@
+import Archives
+import Text
+
+/// The same graph with other messages for its tensors.
+extension ONNXFile {
+    /// The message of a tensor, and whether its numbers have to be cast to the type that the graph reads.
+    typealias Rewritten = (message: [UInt8], isCast: Bool)
+
+    /// The model with another message for each tensor that a checkpoint has; constants of nodes become tensors of the graph. A tensor of another
+    /// type keeps its name, and a Cast makes what the operators read.
+    static func rewritten(_ region: ByteRegion, _ tensor: (ONNX.StoredTensor) throws(Problem) -> Rewritten) throws(Problem) -> [UInt8] {
+        var model = ProtobufWriter()
+        var reader = ProtobufReader(region)
+        while let (field, value) = try reader.next() {
+            if field == 7, let graph = value.bytes {
+                model.append(7, try rewritten(graph: graph, tensor))
+            } else {
+                model.append(field, value)
+            }
+        }
+        return model.bytes
+    }
+
+    private static func rewritten(
+        graph message: ByteRegion, _ tensor: (ONNX.StoredTensor) throws(Problem) -> Rewritten
+    ) throws(Problem) -> [UInt8] {
+        let nodes = try ONNXGraph(message)
+        let stored = try ONNX.stored(in: nodes)
+        let constants = Set(stored.map(\.value))
+        var names = UniqueNames(separator: "#")
+        for node in nodes.nodes { for output in node.outputs { _ = names.take(output) } }
+        var graph = ProtobufWriter()
+        var messages: [[UInt8]] = []
+        var casts: [String: String] = [:]
+        for entry in stored {
+            let (message, isCast) = try tensor(entry)
+            messages.append(message)
+            guard isCast else { continue }
+            let made = names.unused(entry.value + ".cast")
+            casts[entry.value] = made
+            graph.append(1, cast(entry, to: made))
+        }
+        var reader = ProtobufReader(message)
+        while let (field, value) = try reader.next() {
+            if field == 5, let tensor = value.bytes, try !ONNXTensor(tensor).isText { continue }
+            if field == 1, let node = value.bytes {
+                if try isConstant(node, among: constants) { continue }
+                if !casts.isEmpty {
+                    graph.append(1, try renamed(node, casts))
+                    continue
+                }
+            }
+            // What is said of tensors among the inputs, or of values, is of another type now.
+            if field == 11 || field == 13, let input = value.bytes, casts[try name(of: input)] != nil { continue }
+            if field == 12, let output = value.bytes, casts[try name(of: output)] != nil {
+                throw Problem("is an output of the graph and cannot be of another type", subject: "tensor '\(try name(of: output))'")
+            }
+            graph.append(field, value)
+        }
+        for message in messages { graph.append(5, message) }
+        return graph.bytes
+    }
+
+    private static func cast(_ entry: ONNX.StoredTensor, to output: String) -> [UInt8] {
+        var type = ProtobufWriter()
+        type.append(1, "to")
+        type.append(3, UInt64(entry.tensor.type))
+        type.append(20, 2 as UInt64)
+        var node = ProtobufWriter()
+        node.append(1, entry.value)
+        node.append(2, output)
+        node.append(4, "Cast")
+        node.append(5, type.bytes)
+        return node.bytes
+    }
+
+    /// A node that reads other values.
+    ///
+    /// - Throws: ``Problem`` if it holds a graph of its own, whose readers are not renamed.
+    private static func renamed(_ message: ByteRegion, _ names: [String: String]) throws(Problem) -> [UInt8] {
+        var node = ProtobufWriter()
+        var reader = ProtobufReader(message)
+        while let (field, value) = try reader.next() {
+            if field == 5, let attribute = value.bytes, try holdsGraph(attribute) {
+                throw Problem("a graph with branches or loops is not written with numbers of another type")
+            }
+            if field == 1, let name = value.text(), let other = names[name] { node.append(1, other) } else { node.append(field, value) }
+        }
+        return node.bytes
+    }
+
+    private static func holdsGraph(_ attribute: ByteRegion) throws(Problem) -> Bool {
+        var reader = ProtobufReader(attribute)
+        while let (field, _) = try reader.next() { if field == 6 || field == 11 { return true } }
+        return false
+    }
+
+    private static func name(of value: ByteRegion) throws(Problem) -> String {
+        var reader = ProtobufReader(value)
+        while let (field, part) = try reader.next() { if field == 1 { return part.text() ?? "" } }
+        return ""
+    }
+
+    /// Whether a node is a constant whose output is one of the given values.
+    private static func isConstant(_ message: ByteRegion, among values: Set<String>) throws(Problem) -> Bool {
+        var reader = ProtobufReader(message)
+        var (operation, output) = ("", "")
+        while let (field, value) = try reader.next() {
+            if field == 2 { output = value.text() ?? "" }
+            if field == 4 { operation = value.text() ?? "" }
+        }
+        return operation == "Constant" && values.contains(output)
+    }
+}
