@@ -53,8 +53,8 @@ extension TorchExportGraph {
         }
     }
 
-    /// Operations that another runs as one: those of a `with` block.
-    struct Region {
+    /// Operations that another runs as one: those of a `with` block. An object, since operations hold arguments, and arguments regions.
+    final class Region {
         private var inputs: [String] = []
         private var outputs: [String] = []
         private var nodes: [Node] = []

@@ -25,6 +25,10 @@ enum ONNXNetwork {
                 failure = failure ?? error
             }
         }
+        // A loop is why the graph does not run, whatever before it does not go together.
+        for index in order where GraphConversion.loops.contains(model.nodes[index].operation) && model.nodes[index].domain.isEmpty {
+            throw GraphConversion.refusal(model.nodes[index])
+        }
         if input.openSizes.count > 1, failure?.hint == nil {
             failure?.hint = "the file leaves the size of its samples open, and may run with a fixed one"
         }
@@ -56,6 +60,7 @@ enum ONNXNetwork {
         let site = try conversion.site(of: value, for: output.name)
         conversion.graph.output = site
         conversion.graph.nameDecompositions()
+        conversion.graph.shareTensors()
         if input.isOfTokens {
             conversion.vocabulary = conversion.vocabulary ?? conversion.tokenLimit
             guard let vocabulary = conversion.vocabulary else {

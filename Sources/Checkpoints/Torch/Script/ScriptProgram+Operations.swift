@@ -17,7 +17,7 @@ extension ScriptProgram {
         } catch {
             throw error.subject == nil ? error.about(subject) : error
         }
-        throw Problem("is not run", subject: subject)
+        throw TorchExportConversion.refusal(name).about(subject)
     }
 
     // MARK: Constants
@@ -221,6 +221,13 @@ extension ScriptProgram {
         case "_convolution":
             let schema = ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "output_padding", "groups"]
             return try emit("convolution", bound(schema, Array(given.prefix(9)), []))
+        case "_convolution_mode":
+            // The padding is 'same' or 'valid'.
+            return try emit("convolution", bound(["input", "weight", "bias", "stride", "padding", "dilation", "groups"], given, named))
+        case "dropout_", "feature_dropout_", "alpha_dropout_":
+            // Outside of training it writes nothing.
+            guard given.count == 3, case .boolean(false) = given[2] else { return nil }
+            return given[0]
         case "arange":
             let numbers = given.prefix { $0.real != nil || { if case .symbol = $0 { true } else { false } }($0) }
             guard numbers.count == given.count || named.isEmpty, (1...3).contains(numbers.count) else { return nil }
