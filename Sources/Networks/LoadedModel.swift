@@ -110,13 +110,20 @@ package struct LoadedModel: Sendable {
     /// - Throws: ``Problem`` that names what has no words.
     package func words() throws -> Architecture {
         if let architecture { return architecture }
+        let words: Architecture
         do throws(Problem) {
-            let words = try NetworkWords.architecture(of: network, checkpoint)
-            _ = try Chain.network(of: checkpoint, words)
-            return words
+            words = try NetworkWords.architecture(of: network, checkpoint)
         } catch {
             throw error.at(path: checkpoint.path)
         }
+        do throws(Problem) {
+            _ = try Chain.network(of: checkpoint, words)
+        } catch {
+            var reason = error
+            (reason.setting, reason.hint) = (nil, nil)
+            throw Problem("the network has no words from which it can be built again: \(reason)", path: checkpoint.path)
+        }
+        return words
     }
 
     /// - Parameter holdingAll: whether all parameters are needed at once.

@@ -232,6 +232,16 @@ struct RealLibraryTests {
         }
     }
 
+    /// onnxruntime loads pools whose last window would start in the padding, and computes what it computes of PyTorch's own export.
+    @Test func poolsThatAreRoundedUpLoad() throws {
+        try TemporaryFolder.with { folder in
+            let run = try BuiltCommand.run("convert", Fixtures.path("graphs/program-rounded.pt2"), "--quiet", "-o", "\(folder)/m.onnx")
+            try #require(run.status == 0, "\(run.errors)")
+            let scores = try libraryScores(.onnx, ["\(folder)/m.onnx", Fixtures.path("onnx/rounded-dynamo.onnx")], in: folder)
+            #expect(scores[0].count == 12 && zip(scores[0], scores[1]).allSatisfy { abs($0 - $1) < 1e-5 })
+        }
+    }
+
     /// The names, types, settings and ties of merged adapters are those with which the library finds every tensor and no other.
     @Test(arguments: [
         ("patterns", "llama"), ("untied", "llama-tied"), ("tied", "llama-tied"), ("input-only", "llama-tied"), ("conv1d", "gpt2"),

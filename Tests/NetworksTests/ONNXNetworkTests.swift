@@ -12,7 +12,7 @@ struct ONNXNetworkTests {
     static let exported =
         ["mlp", "fixed", "residual", "attention", "alone", "pair", "summed", "numbered", "raised", "shuffled"].flatMap {
             ["\($0)-script", "\($0)-dynamo"]
-        } + ["language-script"]
+        } + ["language-script", "grouped-dynamo", "grouped-18", "plain-norms-dynamo", "resized-dynamo"]
 
     private func open(_ name: String) throws -> (Network, Checkpoint) {
         (
@@ -28,6 +28,7 @@ struct ONNXNetworkTests {
     @Test(
         arguments: exported + [
             "sklearn", "operators-23", "windowed-4", "windowed-15", "enlarged", "bytes", "sklearn-maps", "sklearn-names",
+            "rounded-dynamo",
         ])
     func computesWhatONNXRuntimeComputes(name: String) throws {
         let (network, values) = try open(name)

@@ -91,6 +91,27 @@ struct ONNXRefusalTests {
         expectProblem(Self.model([Self.product, foreign]), "node 'n' (Relu)", "'com.microsoft'")
     }
 
+    /// What stands before a loop may not go together for the samples that are tried; the loop is why the graph does not run.
+    @Test func aLoopIsNamedBeforeShapesThatDoNotGoTogether() {
+        let wrong = Self.node("MatMul", ["x", "w"], ["h"], name: "first")
+        for operation in ["LSTM", "GRU", "RNN", "Loop", "Scan"] {
+            expectProblem(
+                Self.model([wrong, Self.node(operation, ["h"], ["y"], name: "n")], inputs: [Self.value("x", [nil, 5])]),
+                "node 'n' (\(operation)): the operator is not run")
+        }
+    }
+
+    @Test func groupsMustDivideTheChannels() {
+        func model(_ groups: Int) -> [UInt8] {
+            let setting = Message().with(1, "num_groups").with(3, groups).with(20, 2)
+            let node = Self.node("GroupNormalization", ["x", "w", "w"], ["y"], name: "n", [setting])
+            return Self.model([node], inputs: [Self.value("x", [nil, 6, 2, 2])], version: 21)
+        }
+        expectProblem(model(4), "node 'n' (GroupNormalization)", "expected a divisor of 6, found 4")
+        expectProblem(model(0), "expected a divisor of 6, found 0")
+        expectProblem(model(3), "one number for each channel, expected 6, found 4x4")
+    }
+
     @Test func settingsThatAreNotFollowedAreRefused() {
         let setting = Message().with(1, "odd").with(3, 1).with(20, 2)
         expectProblem(Self.model([Self.product, Self.node("Relu", ["h"], ["y"], [setting])]), "'odd' is not known")

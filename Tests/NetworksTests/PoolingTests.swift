@@ -1,3 +1,4 @@
+import Checkpoints
 import Tensors
 import Testing
 import Text
@@ -143,5 +144,27 @@ struct PoolingTests {
         }
         #expect(error?.what == problem)
         #expect(throws: Problem.self) { try operation.outputShape(inputs: [[2, 3]], parameters: [], batch: .values([2, 3])) }
+    }
+
+    /// What is written as ONNX has as many windows as PyTorch by the count of ONNX's definition, which knows no padding at the end.
+    @Test func windowsOfONNXAreThoseThatRun() {
+        var changed = 0
+        for (length, kernel, stride, dilation) in [3, 4, 5, 6, 7, 8].flatMap({ length in
+            [1, 2, 3].flatMap { kernel in [1, 2, 3, 4].flatMap { stride in [1, 2].map { (length, kernel, stride, $0) } } }
+        }) {
+            let extent = (kernel - 1) * dilation + 1
+            for padding in 0...extent / 2 where extent < length + 2 * padding + stride {
+                let axis = WindowAxis(
+                    length: length, kernel: kernel, stride: stride, padding: padding, dilation: dilation, rounding: .up)
+                let windows = ONNXGraphWriter.PoolWindows(
+                    kernel: [kernel], stride: [stride], padding: [padding], dilation: [dilation], roundsUp: true)
+                let end = windows.endPadding(over: [length])?[0]
+                let room = length + padding + (end ?? padding) - extent
+                #expect((end == nil ? Int((Double(room) / Double(stride)).rounded(.up)) : room / stride) + 1 == axis.count)
+                changed += end == nil ? 0 : 1
+                #expect(windows.endPadding(over: [nil]) == nil)
+            }
+        }
+        #expect(changed > 50)
     }
 }

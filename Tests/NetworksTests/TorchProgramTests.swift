@@ -12,10 +12,10 @@ struct TorchProgramTests {
     static let programs = [
         "mlp", "cnn", "block", "encoder", "library", "settings", "images", "masked", "attended", "stopped", "uneven", "crossed", "further",
         "typed", "chosen", "twice",
-        "numbered", "raised", "alone", "pair",
+        "numbered", "raised", "alone", "pair", "rounded", "heads", "sized",
     ]
     /// The same after `run_decompositions()`.
-    static let decomposed = ["attended", "images", "masked", "encoder", "uneven", "further", "typed"]
+    static let decomposed = ["attended", "images", "masked", "encoder", "uneven", "further", "typed", "sized"]
 
     private func path(_ name: String) -> String { "graphs/\(name.contains("-") ? "" : "program-")\(name)" }
 
@@ -64,6 +64,7 @@ struct TorchProgramTests {
 
     @Test(arguments: [
         ("sorted", "operation 'torch.ops.aten.sort.default': is not run"),
+        ("recurrent", "operation 'torch.ops.aten.lstm.input': is not run: a layer that keeps a state"),
         ("shared", "operation 'torch.ops.aten.relu_.default': overwrites numbers that are read under another name"),
         ("counting", "operation 'torch.ops.aten.add_.Tensor': overwrites a tensor of the model"),
         ("decomposed-counting", "tensor 'runs': the program changes it whenever it runs"),
@@ -90,6 +91,7 @@ struct TorchProgramTests {
     /// Networks of files and of families in words, given back for the same weights.
     @Test(arguments: [
         "graphs/program-mlp.pt2", "graphs/program-cnn.pt2", "graphs/program-block.pt2", "graphs/program-library.pt2",
+        "graphs/program-heads.pt2", "graphs/traced-heads.pt", "onnx/resized-dynamo.onnx",
         "onnx/mlp-script.onnx", "onnx/residual-script.onnx", "onnx/residual-dynamo.onnx", "onnx/attention-dynamo.onnx",
         "gpt2-tiny",
     ])

@@ -11,7 +11,7 @@ struct TorchScriptTests {
     static let runs = [
         "traced-mlp", "scripted-mlp", "traced-cnn", "traced-block", "scripted-block", "traced-encoder", "traced-reader",
         "scripted-reader", "traced-overwriting", "scripted-overwriting", "traced-library",
-        "traced-typed", "scripted-typed", "traced-chosen", "scripted-chosen", "scripted-library", "scripted-stated",
+        "traced-typed", "scripted-typed", "traced-chosen", "scripted-chosen", "traced-rounded", "traced-heads", "traced-sized", "scripted-library", "scripted-stated",
     ]
 
     /// Archives whose weights are constants of the code.
@@ -114,7 +114,9 @@ struct TorchScriptTests {
     }
 
     /// What is made of a script keeps its graph.
-    @Test(arguments: ["scripted-reader", "traced-cnn"]) func convertedScriptsComputeTheSame(name: String) throws {
+    @Test(arguments: ["scripted-reader", "traced-cnn", "traced-rounded", "traced-heads"]) func convertedScriptsComputeTheSame(name: String)
+        throws
+    {
         let checkpoint = try open(name)
         let values = try Checkpoint.open(Fixtures.path("graphs/script-\(name.split(separator: "-")[1]).safetensors"))
         try TemporaryFolder.with { folder in

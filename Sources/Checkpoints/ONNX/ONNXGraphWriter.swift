@@ -107,9 +107,9 @@ package struct ONNXGraphWriter {
     /// linear layer, which a checkpoint has the other way round.
     package mutating func factor(_ tensor: String) -> String { add("Reshape", [tensor, constant([0, 0])]) }
 
-    /// Each row without its mean, divided by its standard deviation: a layer norm without weights.
-    package mutating func normalized(_ value: String, epsilon: Float, output: String) -> String {
-        let last = constant([-1])
+    /// Each row without its mean, divided by its standard deviation: a layer norm without weights, over the last `count` dimensions.
+    package mutating func normalized(_ value: String, over count: Int = 1, epsilon: Float, output: String) -> String {
+        let last = constant(Array(-count..<0))
         let mean = add("ReduceMean", [value, last], [("keepdims", .integer(1))])
         let difference = add("Sub", [value, mean])
         let variance = add("ReduceMean", [add("Mul", [difference, difference]), last], [("keepdims", .integer(1))])

@@ -21,19 +21,17 @@ extension TorchExportConversion {
         }
         let kernel = try numbers("kernel_size", [])
         guard kernel.count == sides else { throw Problem("has no window") }
-        let padding = try numbers("padding", [Int](repeating: 0, count: sides))
-        var attributes: [(String, ONNXGraphWriter.Attribute)] = [
-            ("kernel_shape", .integers(kernel)), ("strides", .integers(try numbers("stride", kernel))),
-            ("pads", .integers(padding + padding)),
-            ("ceil_mode", .integer(flag(node, "ceil_mode") ? 1 : 0)),
-        ]
-        if node.name.hasPrefix("avg_pool") {
+        let isMean = node.name.hasPrefix("avg_pool")
+        let windows = ONNXGraphWriter.PoolWindows(
+            kernel: kernel, stride: try numbers("stride", kernel), padding: try numbers("padding", [Int](repeating: 0, count: sides)),
+            dilation: isMean ? nil : try numbers("dilation", [Int](repeating: 1, count: sides)), roundsUp: flag(node, "ceil_mode"))
+        if isMean {
             guard node["divisor_override"]?.isNone ?? true else { throw Problem("has a divisor of its own") }
-            attributes.append(("count_include_pad", .integer(flag(node, "count_include_pad", true) ? 1 : 0)))
-            return add(name, "AveragePool", [try value(node, "self")], attributes)
         }
-        attributes.append(("dilations", .integers(try numbers("dilation", [Int](repeating: 1, count: sides)))))
-        return add(name, "MaxPool", [try value(node, "self")], attributes)
+        let sizes = Array(program.shapes[try tensor(node, "self")]?.suffix(sides) ?? [])
+        return writer.pool(
+            try value(node, "self"), windows, counts: isMean ? flag(node, "count_include_pad", true) : nil, over: sizes,
+            output: writer.unused(name))
     }
 
     /// Means of as many windows as are wanted. Windows of different sizes are products with matrices that average along each side.

@@ -285,7 +285,8 @@ struct TorchExportConversion {
             guard !flag(node, "train") || share == 0 else {
                 throw Problem("drops numbers at random", expected: "a model in evaluation mode, as after model.eval()")
             }
-            result = try value(node, "input")
+            // Where it writes into its input, that is called otherwise.
+            result = try value(node, node["input"] == nil ? "self" : "input")
         case "contiguous", "clone", "alias", "lift_fresh_copy", "lift_fresh", "identity": result = try value(node, "self")
         case "detach":
             let x = try value(node, "self")
@@ -308,10 +309,16 @@ struct TorchExportConversion {
             } else if let further = try further(node, name) {
                 result = further
             } else {
-                throw Problem("is not run")
+                throw Self.refusal(node.name)
             }
         }
         values[name] = result
+    }
+
+    /// That an operation is not run, and why.
+    static func refusal(_ operation: String) -> Problem {
+        let isRecurrent = ["lstm", "gru", "rnn_tanh", "rnn_relu"].contains(operation)
+        return Problem("is not run" + (isRecurrent ? ": a layer that keeps a state" : ""))
     }
 
     mutating func add(
@@ -345,9 +352,9 @@ struct TorchExportConversion {
         let (x, weight, bias) = (try value(node, "input"), try optional(node, "weight"), try optional(node, "bias"))
         let epsilon = Float(real(node, "eps", 1e-5))
         guard !weight.isEmpty else {
-            guard count == 1 else { throw Problem("is over several dimensions without a weight") }
-            guard !bias.isEmpty else { return writer.normalized(x, epsilon: epsilon, output: writer.unused(name)) }
-            return add(name, "Add", [writer.normalized(x, epsilon: epsilon, output: writer.unused(name + ".normalized")), bias])
+            guard !bias.isEmpty else { return writer.normalized(x, over: count, epsilon: epsilon, output: writer.unused(name)) }
+            let even = writer.normalized(x, over: count, epsilon: epsilon, output: writer.unused(name + ".normalized"))
+            return add(name, "Add", [even, bias])
         }
         return add(
             name, "LayerNormalization", [x, weight] + (bias.isEmpty ? [] : [bias]),

@@ -86,7 +86,7 @@ extension TorchExportGraph {
                 ], [:]
             ),
             "adaptive_avg_pool2d.default": ("pooling.AdaptiveAvgPool2d", [:], [:]),
-            "dropout.default": ("dropout.Dropout", [:], [:]),
+            "dropout.default": ("dropout.Dropout", [:], [:]), "dropout_.default": ("dropout.Dropout", [:], [:]),
         ]
         let plain = [
             "relu": "ReLU", "silu": "SiLU", "tanh": "Tanh", "sigmoid": "Sigmoid", "selu": "SELU", "relu6": "ReLU6",

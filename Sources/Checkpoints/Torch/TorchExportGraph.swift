@@ -178,10 +178,14 @@ struct TorchExportGraph {
         let outputs: [String]
 
         /// The operation without the library, the overload, and what says that it overwrites its first tensor.
-        var name: String { overwrites ? String(fullName.dropLast()) : fullName }
+        var name: String { isInPlace ? String(fullName.dropLast()) : fullName }
 
-        /// Whether the operation overwrites its first tensor: `relu_`.
-        var overwrites: Bool { fullName.hasSuffix("_") && !fullName.hasSuffix("__") }
+        /// Whether the operation overwrites its first tensor: `relu_`. One that drops nothing, as outside of training, leaves it as it is.
+        var overwrites: Bool { isInPlace && !(name.hasSuffix("dropout") && isOff) }
+
+        private var isInPlace: Bool { fullName.hasSuffix("_") && !fullName.hasSuffix("__") }
+
+        private var isOff: Bool { inputs.contains { $0.name == "train" && $0.value.setting == .boolean(false) } }
 
         private var fullName: String {
             let prefix = "torch.ops.aten."

@@ -75,7 +75,7 @@ extension TorchExportGraph {
         }
     }
 
-    /// Operations that another runs as one: those of a `with` block.
+    /// Operations that another runs as one: those of a `with` block. An object, since operations hold arguments, and arguments regions.
     final class Region {
         private var inputs: [String] = []
         private var outputs: [String] = []

@@ -243,9 +243,19 @@ private struct ChainBuilder {
     func network() throws(Problem) -> Network {
         let finished = try graph.graph(input: probe.input)
         let read = Set(finished.nodes.flatMap { $0.parameters.map(\.tensor) })
+        // What the file's own graph does not read, as what only another output is made of, or settings of operators, may be left out.
+        var readByGraph: Set<String>?
+        func isRead(_ tensor: String) -> Bool {
+            guard let graph = checkpoint.graph else { return true }
+            if readByGraph == nil {
+                let own = try? ONNXNetwork.network(of: checkpoint, graph: graph)
+                readByGraph = Set(own?.parameters.map(\.tensorName) ?? checkpoint.tensors.map(\.name))
+            }
+            return readByGraph?.contains(tensor) ?? true
+        }
         for name in modules.names where !used.contains(name) {
             let left = modules[name]?.tensors.values.filter { $0.dtype.isFloatingPoint && !isConstant($0) } ?? []
-            guard !left.isEmpty, let tensor = left.map(\.name).sorted().first(where: { !read.contains($0) }) else { continue }
+            guard let tensor = left.map(\.name).sorted().first(where: { !read.contains($0) && isRead($0) }) else { continue }
             throw Problem(
                 "leaves out a module of the checkpoint", setting: .architecture, expected: "'\(name.isEmpty ? tensor : name)'")
         }

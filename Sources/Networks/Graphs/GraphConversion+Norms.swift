@@ -147,4 +147,38 @@ extension GraphConversion {
         }
         return try reshaped(result, to: input.shapes, site(node))
     }
+
+    /// The channels of a group, at all their places, normalised together, then a factor and a summand for each channel: since opset 21. Before,
+    /// for each group.
+    mutating func groupNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("epsilon", "num_groups", "stash_type")
+        let input = try required(node, 0)
+        let (shape, groups) = (input.shapes[0], node.integer("num_groups") ?? 0)
+        guard shape.count >= 3 else { throw Problem("has no places to normalise over", found: words(shape)) }
+        guard groups > 0, shape[1] % groups == 0 else {
+            throw Problem("'num_groups' does not divide the channels", expected: "a divisor of \(shape[1])", found: "\(groups)")
+        }
+        let count = version < 21 ? groups : shape[1]
+        let rows = input.shapes.map { [$0[0], groups, $0[1...].reduce(1, *) / groups] }
+        let epsilon = Float(node.real("epsilon") ?? 1e-5)
+        var result = try add(
+            site(node, "norm"), LayerNorm(epsilon: epsilon), [try site(of: reshaped(input, to: rows, site(node, "rows")), for: site(node))])
+        if version >= 21 { result = try reshaped(result, to: input.shapes, site(node, "shaped")) }
+        let column = [count] + [Int](repeating: 1, count: version < 21 ? 1 : shape.count - 2)
+        for (place, function) in [(1, Arithmetic.Function.multiply), (2, .add)] {
+            let value = try required(node, place)
+            guard value.shapes.allSatisfy({ $0 == [count] }) else {
+                throw Problem(
+                    "its parameters are not one number for each \(version < 21 ? "group" : "channel")", expected: "\(count)",
+                    found: words(value.shapes[0]))
+            }
+            let name = place == 1 || version < 21 ? site(node, place == 1 ? "scaled" : "shifted") : site(node)
+            if let stored = value.parameter, let parameter = parameter(stored, shape: column) {
+                result = try add(name, Arithmetic(function), [result.site!], parameters: [parameter])
+            } else {
+                result = try arithmetic(name, function, result, try reshaped(value, to: value.shapes.map { _ in column }, name + ".column"))
+            }
+        }
+        return try reshaped(result, to: input.shapes, site(node))
+    }
 }

@@ -364,8 +364,7 @@ struct GraphConversion {
             throw Problem("is of a set of operators that is not run", expected: "ONNX's own", found: "'\(node.domain)'")
         }
         guard let convert = Self.operators[key] else {
-            let reason = Self.refusals[node.operation]
-            throw Problem("the operator is not run" + (reason.map { ": \($0)" } ?? ""), subject: node.subject)
+            throw Self.refusal(node)
         }
         do {
             return try convert(&self, index, node)
@@ -378,6 +377,14 @@ struct GraphConversion {
 
     /// The operators that run, by name.
     static let operators: [String: Operator] = layers.merging(elementwise) { $1 }.merging(shaping) { $1 }
+
+    /// Operators that run others again and again.
+    static let loops: Set<String> = ["LSTM", "GRU", "RNN", "Loop", "Scan"]
+
+    /// That an operator is not run, and why.
+    static func refusal(_ node: ONNXModel.Node) -> Problem {
+        Problem("the operator is not run" + (refusals[node.operation].map { ": \($0)" } ?? ""), subject: node.subject)
+    }
 
     /// Why some do not.
     private static let refusals = [

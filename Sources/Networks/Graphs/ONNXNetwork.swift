@@ -30,6 +30,10 @@ enum ONNXNetwork {
                 failure = failure ?? error
             }
         }
+        // A loop is why the graph does not run, whatever before it does not go together.
+        for index in order where GraphConversion.loops.contains(model.nodes[index].operation) && model.nodes[index].domain.isEmpty {
+            throw GraphConversion.refusal(model.nodes[index])
+        }
         if let failure, failure.what == Linear.widthProblem,
             let network = fittingImages(of: checkpoint, model, input, output, order, readers)
         {
@@ -88,6 +92,7 @@ enum ONNXNetwork {
         conversion.graph.output = site
         conversion.graph.nameDecompositions()
         conversion.graph.fixed = ConstantTensors(conversion.graph, of: checkpoint).names(model.stored)
+        conversion.graph.shareTensors()
         if input.isOfTokens {
             conversion.vocabulary = conversion.vocabulary ?? conversion.tokenLimit
             guard let vocabulary = conversion.vocabulary else {

@@ -21,10 +21,8 @@ extension NetworkONNX {
                 "Resize", [x, "", writer.constant(scales)],
                 [("mode", .text("nearest")), ("coordinate_transformation_mode", .text("asymmetric")), ("nearest_mode", .text("floor"))],
                 output: writer.unused(node.site))
-        case let pool as MaxPool: return add(node, "MaxPool", [x], window(pool.windows) + [dilations(pool.windows)])
-        case let pool as AveragePool:
-            let counts = ("count_include_pad", ONNXGraphWriter.Attribute.integer(pool.paddingCounts == .counted ? 1 : 0))
-            return add(node, "AveragePool", [x], window(pool.windows) + [counts])
+        case let pool as MaxPool: return self.pool(pool.windows, counts: nil, node, x)
+        case let pool as AveragePool: return self.pool(pool.windows, counts: pool.paddingCounts == .counted, node, x)
         case let pool as AdaptiveAveragePool:
             guard pool.output.0 == 1, pool.output.1 == 1 else { return adaptive(pool, node, x) }
             return add(node, "GlobalAveragePool", [x])
@@ -69,17 +67,13 @@ extension NetworkONNX {
         }
     }
 
-    private func window(_ windows: ImageWindows) -> [(String, ONNXGraphWriter.Attribute)] {
-        let padding = [windows.padding.0, windows.padding.1]
-        return [
-            ("kernel_shape", .integers([windows.kernel.0, windows.kernel.1])),
-            ("strides", .integers([windows.stride.0, windows.stride.1])),
-            ("pads", .integers(padding + padding)), ("ceil_mode", .integer(windows.rounding == .up ? 1 : 0)),
-        ]
-    }
-
-    private func dilations(_ windows: ImageWindows) -> (String, ONNXGraphWriter.Attribute) {
-        ("dilations", .integers([windows.dilation.0, windows.dilation.1]))
+    private mutating func pool(_ windows: ImageWindows, counts: Bool?, _ node: Node, _ x: String) -> String {
+        writer.pool(
+            x,
+            .init(
+                kernel: [windows.kernel.0, windows.kernel.1], stride: [windows.stride.0, windows.stride.1],
+                padding: [windows.padding.0, windows.padding.1], dilation: [windows.dilation.0, windows.dilation.1],
+                roundsUp: windows.rounding == .up), counts: counts, over: sizes(of: node.inputs[0]), output: writer.unused(node.site))
     }
 
     private mutating func kernel(_ function: ActivationFunction, _ node: Node, _ x: String) -> String {

@@ -89,6 +89,14 @@ struct NetworkONNX {
         return name
     }
 
+    /// The rows and columns of images, nil where their size is open.
+    func sizes(of node: NodeID) -> [Int?] {
+        guard case .values(let lengths) = network.input, !lengths.contains(nil), let shape = shapes?[node.index], shape.count > 2 else {
+            return []
+        }
+        return shape[2...].map { $0 }
+    }
+
     mutating func add(
         _ node: Node, _ operation: String, _ inputs: [String], _ attributes: [(String, ONNXGraphWriter.Attribute)] = []
     ) -> String { writer.add(operation, inputs, attributes, output: writer.unused(node.site)) }

@@ -243,6 +243,7 @@ struct NetworkWords {
         case is AttentionValues:
             guard let attention = attentions[id] else { throw Problem("has no words", found: "an attention with a step of its own") }
             try describe(attention, id, node)
+        case is Concatenation where node.inputs.count == 1: add("identity", of: id)
         case let concatenation as Concatenation where concatenation.axis > 0:
             add("concat", [Setting("axis", "\(concatenation.axis)")], of: id, operands: Array(node.inputs.dropFirst()))
         case let rows as InsertedRows:

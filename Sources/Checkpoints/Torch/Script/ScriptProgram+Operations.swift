@@ -17,7 +17,7 @@ extension ScriptProgram {
         } catch {
             throw error.subject == nil ? error.about(subject) : error
         }
-        throw Problem("is not run", subject: subject)
+        throw TorchExportConversion.refusal(name).about(subject)
     }
 
     // MARK: Constants
@@ -249,6 +249,10 @@ extension ScriptProgram {
             return try emit(
                 rank == 3 ? "conv1d" : "conv2d",
                 bound(["input", "weight", "bias", "stride", "padding", "dilation", "groups"], given, named))
+        case "dropout_", "feature_dropout_", "alpha_dropout_":
+            // Outside of training it writes nothing.
+            guard given.count == 3, case .boolean(false) = given[2] else { return nil }
+            return given[0]
         case "arange":
             let numbers = given.prefix { $0.real != nil || { if case .symbol = $0 { true } else { false } }($0) }
             guard numbers.count == given.count || named.isEmpty, (1...3).contains(numbers.count) else { return nil }

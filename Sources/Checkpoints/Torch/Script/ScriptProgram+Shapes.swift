@@ -60,11 +60,15 @@ extension ScriptProgram {
             guard weight.count >= 3, let channels = weight[1] else { throw Problem("has filters that are not stored") }
             let groups = numbers("groups")?.first ?? 1
             if case .boolean(true)? = values.first(where: { $0.0 == "transposed" })?.1 {
-                let sides = Lengths(repeating: nil, count: weight.count - 2)
-                settle(input, [nil, weight[0]] + sides)
-                return (
-                    type, [[shapes[input]?.first.flatMap(\.self), channels.multipliedReportingOverflow(by: groups).partialValue] + sides]
-                )
+                let open = Lengths(repeating: nil, count: weight.count - 2)
+                settle(input, [nil, weight[0]] + open)
+                guard let shape = shapes[input], shape.count == weight.count else {
+                    throw Problem("reads another number of dimensions than its filters have")
+                }
+                let sides = raised(
+                    Array(shape[2...]), kernel: Array(weight[2...]), stride: numbers("stride"), padding: numbers("padding"),
+                    dilation: numbers("dilation"), extra: numbers("output_padding"))
+                return (type, [[shape[0], channels.multipliedReportingOverflow(by: groups).partialValue] + sides])
             }
             settle(
                 input,
@@ -73,6 +77,8 @@ extension ScriptProgram {
                 throw Problem("reads another number of dimensions than its filters have")
             }
             let sides = weight.count - 2
+            // A padding of 'same' keeps the size; one of 'valid' is none.
+            if case .text("same") = value("padding") { return (type, [[shape[0], weight[0]] + shape[2...]]) }
             let places = windows(
                 Array(shape[2...]), kernel: Array(weight[2...]), stride: numbers("stride"), padding: numbers("padding"),
                 dilation: numbers("dilation"), sides)
@@ -89,8 +95,8 @@ extension ScriptProgram {
             let roundsUp = if case .boolean(true) = value("ceil_mode") { true } else { false }
             let places = windows(
                 Array(shape[2...]), kernel: kernel.map { $0 }, stride: stride, padding: numbers("padding"), dilation: numbers("dilation"),
-                sides)
-            return (type, [shape[..<2] + (roundsUp ? places.map { _ in nil } : places)])
+                sides, roundsUp: roundsUp)
+            return (type, [shape[..<2] + places])
         case "adaptive_avg_pool1d", "adaptive_avg_pool2d":
             let sides = operation.hasSuffix("1d") ? 1 : 2
             guard let shape = shapes[try tensor("self")], shape.count == sides + 2, let size = numbers("output_size") else {
@@ -264,7 +270,18 @@ extension ScriptProgram {
             guard let axis, axis < shape.count, let list, let own = shapes[latest(list)] else { throw Problem("has no list of entries") }
             lengths.replaceSubrange(axis...axis, with: own)
             return (type, [lengths])
-        case "constant_pad_nd", "pad": return (type, [Lengths(repeating: nil, count: shape.count)])
+        case "constant_pad_nd", "pad":
+            guard let pads = value("pad").items?.map({ $0.integer ?? .max }), pads.count % 2 == 0, pads.count <= 2 * shape.count else {
+                return (type, [Lengths(repeating: nil, count: shape.count)])
+            }
+            var lengths = shape
+            // The last dimension comes first.
+            for place in 0..<pads.count / 2 {
+                let (axis, own) = (shape.count - 1 - place, pads[2 * place...2 * place + 1])
+                let isKnown = ([lengths[axis] ?? .max] + own).allSatisfy { (-1 << 40..<1 << 40).contains($0) }
+                lengths[axis] = isKnown ? lengths[axis].map { $0 + own.reduce(0, +) } : nil
+            }
+            return (type, [lengths])
         default: return (type, [shape])
         }
     }
@@ -357,8 +374,26 @@ extension ScriptProgram {
         return shape
     }
 
+    /// The sizes that a transposed convolution makes.
+    private func raised(
+        _ lengths: Lengths, kernel: Lengths, stride: [Int]?, padding: [Int]?, dilation: [Int]?, extra: [Int]?
+    ) -> Lengths {
+        lengths.indices.map { side in
+            func setting(_ list: [Int]?, _ standard: Int) -> Int? {
+                guard let list, !list.isEmpty else { return standard }
+                return list.count == 1 ? list[0] : side < list.count ? list[side] : nil
+            }
+            guard let length = lengths[side], let size = side < kernel.count ? kernel[side] : nil, let step = setting(stride, 1),
+                let pad = setting(padding, 0), let gap = setting(dilation, 1), let more = setting(extra, 0),
+                [length, size, step, pad, gap, more].allSatisfy({ (0..<1 << 30).contains($0) })
+            else { return nil }
+            let made = (length - 1) * step - 2 * pad + gap * (size - 1) + more + 1
+            return made > 0 ? made : nil
+        }
+    }
+
     private func windows(
-        _ lengths: Lengths, kernel: Lengths, stride: [Int]?, padding: [Int]?, dilation: [Int]?, _ sides: Int
+        _ lengths: Lengths, kernel: Lengths, stride: [Int]?, padding: [Int]?, dilation: [Int]?, _ sides: Int, roundsUp: Bool = false
     ) -> Lengths {
         func setting(_ list: [Int]?, _ side: Int, _ standard: Int) -> Int? {
             guard let list, !list.isEmpty else { return standard }
@@ -372,7 +407,10 @@ extension ScriptProgram {
                 (1..<1 << 30).contains(size), (0..<1 << 40).contains(length)
             else { return nil }
             let rest = length + 2 * pad - gap * (size - 1) - 1
-            return rest < 0 ? nil : rest / step + 1
+            guard rest > -step || !roundsUp, rest >= 0 || roundsUp else { return nil }
+            let count = (rest + (roundsUp ? step - 1 : 0)) / step + 1
+            // The last window must not start in the padding.
+            return roundsUp && (count - 1) * step >= length + pad ? count - 1 : count
         }
     }
 }
