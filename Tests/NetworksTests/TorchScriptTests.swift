@@ -11,7 +11,8 @@ struct TorchScriptTests {
     static let runs = [
         "traced-mlp", "scripted-mlp", "traced-cnn", "traced-block", "scripted-block", "traced-encoder", "traced-reader",
         "scripted-reader", "traced-overwriting", "scripted-overwriting", "traced-library",
-        "traced-typed", "scripted-typed", "traced-chosen", "scripted-chosen", "traced-rounded", "traced-heads", "traced-sized", "scripted-library", "scripted-stated",
+        "traced-typed", "scripted-typed", "traced-chosen", "scripted-chosen", "traced-rounded", "traced-heads", "traced-sized",
+        "scripted-library", "scripted-stated",
     ]
 
     /// Archives whose weights are constants of the code.

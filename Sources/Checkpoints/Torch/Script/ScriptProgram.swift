@@ -78,14 +78,16 @@ struct ScriptProgram {
             graph = try program.run(module, examples)
         } catch {
             // The code may be that for sequences of the length with which it was traced alone.
-            var fixed = ScriptProgram(code, constants, tensors)
+            var fixed = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen)
             fixed.keepsLength = true
-            if let graph = try? fixed.run(module, examples) { return try TorchExportConversion.graph(of: graph, tensors: tensors) }
             // Code that asks for the shape of its samples before a layer reads them may be that of a model of tokens.
             var other = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen)
             // Layers may read rows of sequences too.
             var rows = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen, sampleRank: 3)
-            if examples == nil, let guessed = try? other.run(module, [([2, 2], .i64)]),
+            if let guessed = try? fixed.run(module, examples) {
+                program = fixed
+                graph = guessed
+            } else if examples == nil, let guessed = try? other.run(module, [([2, 2], .i64)]),
                 guessed.nodes.contains(where: { node in
                     node.name == "embedding" && node.inputs.contains { $0.name == "indices" && $0.value.tensor == guessed.userInputs.first }
                 })
