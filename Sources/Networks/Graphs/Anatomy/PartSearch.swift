@@ -301,10 +301,13 @@ struct PartSearch {
             name = node.inputs[0]
         }
         guard let layer = graph.node(name), let stream = streams.last, let end = stream.states.last else { return }
+        // A slice of all positions stands between them where a model can be asked for the last ones alone.
+        var read = layer.inputs[0]
+        while let node = graph.node(read), node.operation is Identity { read = node.inputs[0] }
         let reading: Stream.Reader
-        if id(layer.inputs[0]) == end {
+        if id(read) == end {
             reading = Stream.Reader(state: end, norm: nil)
-        } else if let norm = graph.node(layer.inputs[0]), isNorm(norm), id(norm.inputs[0]) == end {
+        } else if let norm = graph.node(read), isNorm(norm), id(norm.inputs[0]) == end {
             reading = Stream.Reader(state: end, norm: id(norm.name))
         } else {
             return
