@@ -70,7 +70,7 @@ extension GraphConversion {
             // product that reads a matrix as it is stored.
             if !shapes[0].isEmpty, shapes[0] != stored.shape || stored.shape.count != 2 {
                 let reshaped = ONNXModel.Stored(
-                    tensor: stored.tensor, shape: shapes[0], type: stored.type, isTransposed: false, isFixed: stored.isFixed)
+                    tensor: stored.tensor, shape: shapes[0], type: stored.type, isTransposed: false, isLearned: stored.isLearned)
                 return GraphValue(source: .parameter(reshaped), type: value.type, shapes: shapes)
             }
             return try add(name, StoredValues(), parameters: [parameter])

@@ -147,7 +147,9 @@ enum ONNXNetwork {
 
         /// The same input of square images of a size.
         func of(_ size: Int) -> GraphInput {
-            GraphInput(name: name, type: type, isOfTokens: false, shape: [shape[0], size, size], samples: samples, constants: constants)
+            var fixed = self
+            fixed.shape = [shape[0], size, size]
+            return fixed
         }
 
         var network: Network.Input { isOfTokens ? .tokens(vocabulary: 1, positions: nil) : .values(shape: shape) }
