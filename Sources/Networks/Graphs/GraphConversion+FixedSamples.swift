@@ -3,13 +3,19 @@ import Text
 /// Where the samples are among the numbers of a value: in the one dimension whose length is a multiple of theirs.
 struct SamplePlace: Equatable {
     let axis: Int
-    /// How many entries of the dimension a sample has.
-    let factor: Int
-    /// How many of these lie side by side: all where the samples came first when dimensions were joined, 1 where they came last.
-    let inner: Int
+    /// How many entries of the dimension a sample has, for each probe.
+    let factors: [Int]
+    /// How many of these lie side by side, for each probe: all where the samples came first when dimensions were joined, 1 where they came last.
+    let inner: [Int]
+
+    /// How many entries a sample has for the first probe; for all, unless that depends on its length.
+    var factor: Int { factors[0] }
+
+    /// Whether a sample has as many entries whatever its length.
+    var isOfOneLength: Bool { factors.allSatisfy { $0 == factor } }
 }
 
-/// Files that fix the number of samples: what their shapes mean for another number.
+/// Where the samples are in each value, and what the shapes of files that fix their number mean for another.
 ///
 /// Reshaping keeps the order of the numbers. So the samples are found again at the place that they had in that order: in a dimension of their
 /// own, or joined with the one before or after. That needs to be known of each value, which is followed from operation to operation.
@@ -17,17 +23,23 @@ extension GraphConversion {
     /// The place of the samples in shapes, one for each probe; nil if no dimension has them, or several, or if its length is no multiple.
     ///
     /// - Parameter inner: what is known of a dimension that they share; nil if nothing is.
-    func samplePlace(_ shapes: [[Int]], inner: Int?) -> SamplePlace? {
+    func samplePlace(_ shapes: [[Int]], inner: [Int]?) -> SamplePlace? {
         guard let first = shapes.first, shapes.count == probes.count, shapes.allSatisfy({ $0.count == first.count }) else { return nil }
         var found: SamplePlace?
         for axis in first.indices where shapes.contains(where: { $0[axis] != first[axis] }) {
-            guard let length = ShapeTemplate.Length(shapes.map { $0[axis] }, probes) else { return nil }
-            guard case .number(let factor, perSample: true, perPosition: false, offset: 0) = length else {
+            let lengths = shapes.map { $0[axis] }
+            let factors = zip(lengths, probes).map { $0 / $1.samples }
+            if let length = ShapeTemplate.Length(lengths, probes) {
                 if case .number(_, perSample: false, _, _) = length { continue }
+                guard case .number(_, perSample: true, _, offset: 0) = length else { return nil }
+            } else if zip(lengths, probes).contains(where: { $0 % $1.samples != 0 }) {
+                // The height or width of images of any size.
+                continue
+            }
+            guard found == nil, factors.allSatisfy({ $0 > 0 }), let inner = factors.allSatisfy({ $0 == 1 }) ? factors : inner else {
                 return nil
             }
-            guard found == nil, factor > 0, let inner = factor == 1 ? 1 : inner else { return nil }
-            found = SamplePlace(axis: axis, factor: factor, inner: inner)
+            found = SamplePlace(axis: axis, factors: factors, inner: inner)
         }
         return found
     }
@@ -41,48 +53,56 @@ extension GraphConversion {
     ///
     /// - Throws: ``Problem`` if they have them in different orders.
     mutating func followSamples(_ site: String, _ shapes: [[Int]], _ inputs: [String]) throws(Problem) {
-        guard fixedSamples != nil, isShared(shapes) else { return }
-        var runs: [Int?] = []
+        guard isShared(shapes) else { return }
+        var runs: [[Int]?] = []
         for input in inputs {
             if let shapes = shapesOfSites[input], isShared(shapes) { runs.append(sampleRuns[input]) }
         }
         let known = runs.compactMap(\.self)
         guard Set(known).count <= 1 else {
-            throw Problem("reads samples in different orders, which the export for a fixed number of them does not show")
+            throw Problem("reads samples that are in different orders")
         }
         if known.count == runs.count { sampleRuns[site] = known.first }
     }
 
     /// Whether the samples share a dimension with others.
     private func isShared(_ shapes: [[Int]]) -> Bool {
-        samplePlace(shapes, inner: nil) == nil && samplePlace(shapes, inner: 1) != nil
+        samplePlace(shapes, inner: nil) == nil && samplePlace(shapes, inner: ones) != nil
     }
 
     /// Keeps the samples' place in what a value was reshaped to.
     ///
     /// - Throws: ``Problem`` if they are in another place of the numbers' order.
     mutating func followSamples(_ site: String, _ shapes: [[Int]], reshaped value: GraphValue) throws(Problem) {
-        guard fixedSamples != nil, let place = samplePlace(value), let other = samplePlace(shapes, inner: 1) else { return }
-        let run = place.inner * value.shapes[0][(place.axis + 1)...].reduce(1, *)
-        let after = shapes[0][(other.axis + 1)...].reduce(1, *)
-        guard after > 0 else { return }
-        guard run % after == 0, other.factor % max(run / after, 1) == 0, run >= after else {
-            throw Problem("moves numbers from one sample to another", expected: words(value.shapes[0]), found: words(shapes[0]))
+        guard let place = samplePlace(value), let other = samplePlace(shapes, inner: ones) else { return }
+        var runs: [Int] = []
+        for probe in probes.indices {
+            let run = place.inner[probe] * value.shapes[probe][(place.axis + 1)...].reduce(1, *)
+            let after = shapes[probe][(other.axis + 1)...].reduce(1, *)
+            guard after > 0 else { return }
+            guard run % after == 0, other.factors[probe] % max(run / after, 1) == 0, run >= after else {
+                throw Problem(
+                    "moves numbers from one sample to another", expected: words(value.shapes[probe]), found: words(shapes[probe]))
+            }
+            runs.append(run / after)
         }
-        sampleRuns[site] = run / after
+        sampleRuns[site] = runs
     }
+
+    /// One for each probe.
+    private var ones: [Int] { probes.map { _ in 1 } }
 
     /// The shapes, one for each probe, of a value in a shape that a file gives for its own number of samples; nil if the samples' place is not
     /// known, or is not found in that shape.
     func samplesRestored(_ value: GraphValue, to lengths: [Int], allowsZero: Bool) -> [[Int]]? {
-        guard let samples = fixedSamples, let place = samplePlace(value) else { return nil }
+        guard let samples = fixedSamples, let place = samplePlace(value), place.isOfOneLength else { return nil }
         var own = value.shapes[0]
         // Other lengths that are open are in no list of a file.
         guard value.shapes.allSatisfy({ shape in own.indices.allSatisfy { $0 == place.axis || shape[$0] == own[$0] } }) else { return nil }
         own[place.axis] = place.factor * samples
         guard let target = GraphFolding.reshaped(own, to: lengths, allowsZero) else { return nil }
         // The numbers of one sample that follow each other.
-        let run = place.inner * own[(place.axis + 1)...].reduce(1, *)
+        let run = place.inner[0] * own[(place.axis + 1)...].reduce(1, *)
         var after = 1
         var candidates: [(axis: Int, inner: Int)] = []
         for axis in target.indices.reversed() {
@@ -122,7 +142,7 @@ extension GraphConversion {
         var axis = 0
         if let place = samplePlace(value) {
             axis = lengths.count - rank + place.axis
-            guard place.factor == 1 else { return wanted }
+            guard place.factor == 1, place.isOfOneLength else { return wanted }
         } else if !value.shapes.allSatisfy({ $0.count < lengths.count || $0.first == 1 })
             || value.shapes.contains(where: { $0 != value.shapes[0] })
         {
@@ -156,8 +176,8 @@ extension GraphConversion {
     ///
     /// - Parameter place: where the samples are in the values that it is joined with.
     mutating func alongSamples(_ value: GraphValue, beside place: SamplePlace, _ name: String) throws(Problem) -> GraphValue {
-        guard let samples = fixedSamples, samplePlace(value) == nil, let own = value.fixedShape, own.indices.contains(place.axis),
-            own[place.axis] == samples * place.factor
+        guard let samples = fixedSamples, place.isOfOneLength, samplePlace(value) == nil, let own = value.fixedShape,
+            own.indices.contains(place.axis), own[place.axis] == samples * place.factor
         else { return value }
         let shapes = probes.map { probe in
             var shape = own
@@ -202,7 +222,8 @@ extension GraphConversion {
             lists.count == 1,
             lists[0].shape.first == samples, lists[0].shape.count > 1,
             others.contains(where: { other in
-                samplePlace(other).map { $0.axis == 0 && $0.factor == 1 } ?? false && other.shapes[0].count == lists[0].shape.count
+                samplePlace(other).map { $0.axis == 0 && $0.factors.allSatisfy { $0 == 1 } } ?? false
+                    && other.shapes[0].count == lists[0].shape.count
             })
         else { return value }
         let shape = [1] + lists[0].shape.dropFirst()

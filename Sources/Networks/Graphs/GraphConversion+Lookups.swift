@@ -22,6 +22,7 @@ extension GraphConversion {
             return try add(name, Embedding(layout: weight.1), parameters: [weight.0])
         }
         if let numbers = numbers(entries, isSetting: true) {
+            if axis == 0, rank == 1, let chosen = try entriesOfEachSample(node, table, numbers) { return chosen }
             if numbers.count == 1 {
                 if axis == 0, let row = rowForEachSample(numbers[0]),
                     let template = template(probes.map { [$0.samples] + row.shape.dropFirst() })
@@ -85,7 +86,7 @@ extension GraphConversion {
 
     /// The numbers of one sample, with a first dimension of 1, of a constant that has the same ones for each of the samples whose number the
     /// file fixes; nil for any other.
-    private func rowForEachSample(_ numbers: GraphNumbers) -> GraphNumbers? {
+    func rowForEachSample(_ numbers: GraphNumbers) -> GraphNumbers? {
         guard let samples = fixedSamples, samples > 1, numbers.shape.count > 1, numbers.shape[0] == samples else { return nil }
         let row = Array(numbers.values.prefix(numbers.shape.dropFirst().reduce(1, *)))
         guard !row.isEmpty, numbers.values.indices.allSatisfy({ numbers.values[$0] == row[$0 % row.count] }) else { return nil }

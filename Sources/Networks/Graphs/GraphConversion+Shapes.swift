@@ -158,6 +158,10 @@ extension GraphConversion {
         }
         let joined = inputs.compactMap(samplePlace).first { $0.axis != axis }
         for (place, input) in inputs.enumerated() {
+            if let joined, joined.axis == 0, joined.factors.allSatisfy({ $0 == 1 }), let once = onceForEachSample(input) {
+                sites.append(try repeated(once, site(node, "\(place)")))
+                continue
+            }
             var input = input
             if let joined { input = try alongSamples(input, beside: joined, self.site(node, "\(place)")) }
             var site = try site(of: input, for: site(node, "\(place)"))

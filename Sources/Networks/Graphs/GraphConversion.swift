@@ -24,8 +24,9 @@ struct GraphConversion {
     /// The numbers that may still be computed while the graph is read.
     private var budget = 1 << 24
     private(set) var shapesOfSites: [String: [[Int]]] = [:]
-    /// How many entries of a dimension that the samples share with others are one sample's, side by side, by the site; see ``SamplePlace``.
-    var sampleRuns: [String: Int] = [:]
+    /// How many entries of a dimension that the samples share with others are one sample's, side by side, for each probe, by the site; see
+    /// ``SamplePlace``.
+    var sampleRuns: [String: [Int]] = [:]
     private var depth = 0
     /// The sites of numbers that depend on the batch, by the operator that makes them.
     private var sitesOfOrigins: [Int: String] = [:]

@@ -127,6 +127,11 @@ struct AttentionSearch {
                     return .failed("'\(node.name)' adds to the scores what is no mask")
                 }
                 site = other
+            case is Arithmetic where node.inputs.count == 1 && (node.operation as? Arithmetic)?.function == .add:
+                guard graph.shapes[node.inputs[0]] == graph.shapes[node.name], let stored = node.parameters.first,
+                    let kind = numbers.mask(stored), hide(kind)
+                else { return .failed("'\(node.name)' adds to the scores what is no mask") }
+                site = node.inputs[0]
             case let activation as Activation where activation.kernel == .tanh && adjustment == .none && scale > 0:
                 adjustment = .cap(scale)
                 scale = 1

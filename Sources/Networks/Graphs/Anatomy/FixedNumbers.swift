@@ -217,6 +217,15 @@ extension FixedNumbers {
         return found
     }
 
+    /// The positions that a stored tensor leaves visible where it is added to scores of sequences of the one length that the graph runs; nil if
+    /// it is no mask.
+    func mask(_ stored: NetworkGraph.Parameter) -> AttentionMask? {
+        guard let length = fixedLength, length <= Self.mostPositions, let record = checkpoint[stored.tensor],
+            record.elementCount == stored.shape.reduce(1, *), stored.shape.suffix(2) == [length, length]
+        else { return nil }
+        return Self.mask(Tensor(shape: stored.shape, record.floats()), length, .summand)
+    }
+
     /// The most positions for which a mask is looked at.
     private static let mostPositions = 4200
 
