@@ -58,7 +58,7 @@ struct GraphSampleTests {
         for kind in Self.kinds { try expectOutputs(name + kind, of: name) }
     }
 
-    @Test(arguments: ["swin", "convnext", "vit"], ["any", "one", "two"])
+    @Test(arguments: ["swin", "convnext", "vit", "strided"], ["any", "one", "two"])
     func dynamoWritesForASampleWhatHoldsForEach(model: String, samples: String) throws {
         try expectOutputs("\(model)-\(samples).onnx", of: model)
     }
