@@ -93,6 +93,9 @@ struct ConstantTensors {
         }
     }
 
+    /// Whether an output is its input in another shape or order.
+    private static func keepsNumbers(_ operation: any Operation) -> Bool { operation is Rearrangement || operation is Reshape }
+
     /// Whether what is stored comes, perhaps in another shape, to be a factor of a product.
     private func isFactor(_ place: Int) -> Bool {
         var waiting = [place]
@@ -101,7 +104,7 @@ struct ConstantTensors {
             for reader in readers[graph.nodes[next].name] ?? [] where seen.insert(reader).inserted {
                 let operation = graph.nodes[reader].operation
                 if operation is MatrixProduct { return true }
-                if operation is Rearrangement { waiting.append(reader) }
+                if Self.keepsNumbers(operation) { waiting.append(reader) }
             }
         }
         return false
@@ -125,7 +128,7 @@ struct ConstantTensors {
     /// Whether a node is a layer's output, or entries of a table, perhaps in another shape.
     private func isOfTable(_ site: String) -> Bool {
         var node = maker(site)
-        while let current = node, current.operation is Rearrangement { node = maker(current.inputs.first) }
+        while let current = node, Self.keepsNumbers(current.operation) { node = maker(current.inputs.first) }
         guard let node else { return false }
         if case .produces = node.operation.neurons { return true }
         return !node.parameters.isEmpty && (node.operation is MatrixProduct || node.operation is EntryLookup)
@@ -144,7 +147,7 @@ struct ConstantTensors {
             {
                 products += 1
                 guard passing || products < 2 else { return false }
-            } else if !(passing && current.operation is Rearrangement) {
+            } else if !(passing && Self.keepsNumbers(current.operation)) {
                 return false
             }
             node = maker(current.inputs.first)

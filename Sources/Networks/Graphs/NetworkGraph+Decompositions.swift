@@ -18,6 +18,8 @@ private struct DecompositionSearch {
     private let output: String
     private var places: [String: Int] = [:]
     private var readers: [String: Int] = [:]
+    /// How often tensors are read.
+    private var uses: [String: Int] = [:]
     private var removed: Set<Int> = []
 
     init(_ graph: NetworkGraph) {
@@ -28,6 +30,7 @@ private struct DecompositionSearch {
         for (place, node) in nodes.enumerated() {
             places[node.name] = place
             for input in node.inputs { readers[input, default: 0] += 1 }
+            for parameter in node.parameters { uses[parameter.tensor, default: 0] += 1 }
         }
         readers[output, default: 0] += 1
     }
@@ -185,13 +188,14 @@ private struct DecompositionSearch {
         return nil
     }
 
-    /// A product with a stored matrix, plus a bias.
+    /// A product with a stored matrix, plus a bias that nothing else reads; in a layer that is applied several times both are read as often.
     private func biased(_ place: Int) -> Found? {
         guard (nodes[place].operation as? Arithmetic)?.function == .add, nodes[place].inputs.count == 1,
             let bias = nodes[place].parameters.first, let product = maker(nodes[place].inputs[0]),
             let layer = nodes[product].operation as? Linear, nodes[product].parameters.count == 1,
             let weight = nodes[product].parameters.first, readers[nodes[product].name] == 1,
-            bias.shape == [layer.layout == .outIn ? weight.shape[0] : weight.shape[1]]
+            bias.shape == [layer.layout == .outIn ? weight.shape[0] : weight.shape[1]],
+            uses[bias.tensor] == 1 || uses[bias.tensor] == uses[weight.tensor]
         else { return nil }
         return Found(operation: layer, input: nodes[product].inputs[0], parameters: [weight, bias], steps: [product])
     }
