@@ -22,7 +22,8 @@ struct GraphConversion {
     /// Operators whose output was made with that of another.
     var done: Set<Int> = []
     /// The numbers that may still be computed while the graph is read.
-    private var budget = 1 << 24
+    private(set) var budget = numberLimit
+    static let numberLimit = 1 << 25
     private(set) var shapesOfSites: [String: [[Int]]] = [:]
     /// How many entries of a dimension that the samples share with others are one sample's, side by side, for each probe, by the site; see
     /// ``SamplePlace``.
@@ -92,6 +93,8 @@ struct GraphConversion {
 
     /// The most elements of a stored tensor that are read as settings of an operator.
     private static let settingLimit = 1 << 16
+    /// The most whole numbers or truth values of a stored tensor, such as a mask.
+    private static let constantLimit = 1 << 24
 
     /// The numbers of a value, one for each probe or one for all; nil if they are computed, or too many.
     ///
@@ -130,7 +133,11 @@ struct GraphConversion {
 
     mutating func take(_ count: Int) throws(Problem) {
         budget -= count
-        guard budget >= 0 else { throw Problem("the graph computes too many constants", expected: "at most \(1 << 24) numbers") }
+        guard budget >= 0 else {
+            throw Problem(
+                "the graph's constants are too large together", expected: "at most \(Self.numberLimit) numbers",
+                found: "\(Self.numberLimit - budget)")
+        }
     }
 
     // MARK: Nodes
@@ -184,10 +191,17 @@ struct GraphConversion {
         case .node(let site): return site
         case .parameter(let stored):
             if stored.type == .bool || stored.type.isWhole || numbers(value) != nil {
-                guard let known = numbers(value, isSetting: true) else {
-                    throw Problem("too many whole numbers for a constant", subject: "tensor '\(stored.tensor)'", found: words(stored.shape))
+                if let known = numbers(value, isSetting: true) { return try constant(known[0], name, stored.type) }
+                guard !stored.isTransposed, let record = checkpoint[stored.tensor], record.elementCount <= Self.constantLimit,
+                    record.elementCount == stored.shape.reduce(1, *)
+                else {
+                    throw Problem(
+                        "is a constant of too many whole numbers", subject: "tensor '\(stored.tensor)'",
+                        expected: "at most \(Self.constantLimit)", found: words(stored.shape))
                 }
-                return try constant(known[0], name, stored.type)
+                return try add(
+                    "\(name).constant", StoredValues(Tensor(shape: stored.shape, record.floats())), type: stored.type
+                ).site!
             }
             if let parameter = parameter(stored) {
                 return try add("\(name).\(stored.tensor)", StoredValues(), parameters: [parameter]).site!
@@ -365,7 +379,7 @@ struct GraphConversion {
             throw Problem("is of a set of operators that is not run", expected: "ONNX's own", found: "'\(node.domain)'")
         }
         guard let convert = Self.operators[key] else {
-            throw Self.refusal(node)
+            throw Self.refusal(node, reading: node.inputs.first.flatMap { values[$0]?.shapes })
         }
         do {
             return try convert(&self, index, node)
@@ -383,8 +397,13 @@ struct GraphConversion {
     static let loops: Set<String> = ["LSTM", "GRU", "RNN", "Loop", "Scan"]
 
     /// That an operator is not run, and why.
-    static func refusal(_ node: ONNXModel.Node) -> Problem {
-        Problem("the operator is not run" + (refusals[node.operation].map { ": \($0)" } ?? ""), subject: node.subject)
+    static func refusal(_ node: ONNXModel.Node, reading shapes: [[Int]]? = nil) -> Problem {
+        if GraphFolding.constantsAlone.contains(node.operation) {
+            return Problem(
+                "the operator is run on constants alone", subject: node.subject,
+                expected: "numbers that no sample changes, at most \(GraphNumbers.limit)", found: shapes?.first.map(words))
+        }
+        return Problem("the operator is not run" + (refusals[node.operation].map { ": \($0)" } ?? ""), subject: node.subject)
     }
 
     /// Why some do not.
