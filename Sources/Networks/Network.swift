@@ -130,7 +130,7 @@ package struct Network: Sendable {
     /// Whether the file says that sequences have that length, rather than that its operators go together with no other.
     var isLengthOfFile = false
 
-    /// The fewest tokens that the export was made for; nil if it names none.
+    /// The fewest tokens that the export was made for, or that its layers need; nil if there may be any number.
     package internal(set) var shortestLength: Int?
 
     /// Finds whether later tokens are seen; nil where it is known, or makes no difference.
@@ -237,7 +237,7 @@ package struct Network: Sendable {
     package func lengthProblem(_ length: Int) -> Problem? {
         if let shortestLength, length < shortestLength {
             return Problem(
-                "the model was exported for longer sequences", expected: "at least \(shortestLength) tokens", found: "\(length)")
+                "the model reads longer sequences", expected: "at least \(shortestLength) tokens", found: "\(length)")
         }
         guard let fixedLength, length != fixedLength else { return nil }
         return Problem(

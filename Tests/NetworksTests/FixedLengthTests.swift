@@ -72,7 +72,7 @@ struct FixedLengthTests {
         var tried: [Int] = []
         let search = SequenceLengthSearch(input: input, candidates: { [6, 10, 16] }, cost: 1) { input, _, reached throws(Problem) in
             if let length = input.length { tried.append(length) }
-            reached = input.length == 10 ? 5 : 2
+            reached.operators = input.length == 10 ? 5 : 2
             var failure = failure
             failure.found = input.length.map(String.init) ?? "3"
             throw failure
@@ -93,7 +93,7 @@ struct FixedLengthTests {
         var count = 0
         let search = SequenceLengthSearch(input: input, candidates: { Array(6...60) }, cost: 1) { input, _, reached throws(Problem) in
             if input.length != nil { count += 1 }
-            reached = 4
+            reached.operators = 4
             throw Problem("the operator is not run", subject: "node 'n'")
         }
         let error = #expect(throws: Problem.self) { try search.network() }
@@ -109,7 +109,7 @@ struct FixedLengthTests {
         var count = 0
         let search = SequenceLengthSearch(input: input, candidates: { Array(2...60_000) }, cost: 100) { input, _, reached throws(Problem) in
             count += 1
-            reached = 900
+            reached.operators = 900
             throw Problem("does not fit", found: input.length.map(String.init))
         }
         #expect(throws: Problem.self) { try search.network() }

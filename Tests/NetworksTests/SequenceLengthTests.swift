@@ -49,7 +49,7 @@ struct SequenceLengthTests {
         #expect(network.input == .tokens(vocabulary: 9, positions: 6) && network.shortestLength == 4)
         _ = try network.shapes(for: .tokens(samples: 1, length: 4))
         let error = #expect(throws: Problem.self) { try network.shapes(for: .tokens(samples: 1, length: 3)) }
-        #expect(error.map { "\($0)" } == "the model was exported for longer sequences, expected at least 4 tokens, found 3")
+        #expect(error.map { "\($0)" } == "the model reads longer sequences, expected at least 4 tokens, found 3")
     }
 
     /// A script says nothing of the length with which it was traced but in the numbers of its code; what is made of it says that it is fixed.

@@ -22,8 +22,10 @@ struct GraphConversion {
     /// Operators whose output was made with that of another.
     var done: Set<Int> = []
     /// The numbers that may still be computed while the graph is read.
-    private(set) var budget = numberLimit
-    static let numberLimit = 1 << 25
+    private var budget = numberLimit
+    private static let numberLimit = 1 << 25
+    /// The numbers that were computed while the graph was read.
+    var computedNumbers: Int { Self.numberLimit - budget }
     private(set) var shapesOfSites: [String: [[Int]]] = [:]
     /// How many entries of a dimension that the samples share with others are one sample's, side by side, for each probe, by the site; see
     /// ``SamplePlace``.

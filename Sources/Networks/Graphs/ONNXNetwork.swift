@@ -78,14 +78,14 @@ enum ONNXNetwork {
         of checkpoint: Checkpoint, _ model: ONNXModel, _ input: GraphInput, _ output: ONNXModel.Value, _ order: [Int],
         _ readers: [String: [Int]], _ sizes: [Int]
     ) throws(Problem) -> Network {
-        var reached = 0
+        var reached = SequenceLengthSearch.Progress()
         return try network(of: checkpoint, model, input, output, order, readers, sizes, reached: &reached)
     }
 
-    /// - Parameter reached: the operators that were converted.
+    /// - Parameter reached: how far it came.
     private static func network(
         of checkpoint: Checkpoint, _ model: ONNXModel, _ input: GraphInput, _ output: ONNXModel.Value, _ order: [Int],
-        _ readers: [String: [Int]], _ sizes: [Int], reached: inout Int
+        _ readers: [String: [Int]], _ sizes: [Int], reached: inout SequenceLengthSearch.Progress
     ) throws(Problem) -> Network {
         let probes = input.probes(sizes)
         var conversion = GraphConversion(
@@ -101,8 +101,9 @@ enum ONNXNetwork {
         }
         conversion.reserve(order.count)
         for index in order {
+            defer { reached.numbers = conversion.computedNumbers }
             try conversion.convert(index)
-            reached += 1
+            reached.operators += 1
         }
         guard let value = conversion.values[output.name] else {
             throw Problem("the graph's output is made by nothing", found: "'\(output.name)'")

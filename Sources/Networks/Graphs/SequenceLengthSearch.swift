@@ -4,19 +4,33 @@ import Text
 /// Which lengths of sequences a graph of tokens runs with.
 ///
 /// A graph is read for several lengths at once, of which the longest is usually 11. Where tables or masks end before that, it is read for the
-/// longest with which it can be; with the one with which the model was traced, if it runs with no other; and where the file says none, with
-/// lengths that its tensors and numbers suggest, if a single one of them goes together with its operators.
+/// longest with which it can be; where layers read several tokens at a time, from as many on. If it runs with one length alone, that is the one
+/// with which the model was traced, or where the file says none, the only one of those that its tensors and numbers suggest that goes together
+/// with its operators.
 struct SequenceLengthSearch {
     let input: ONNXNetwork.GraphInput
     /// Lengths that the graph may have been made for, where it does not say; see ``LengthCandidates``.
     let candidates: () -> [Int]
     /// What one reading of the graph costs, in operators, beside those that it reaches.
     let cost: Int
-    /// The network for an input; of an open length, as it shows with sequences of at most so many tokens. Counts the operators that it reaches.
-    let read: (ONNXNetwork.GraphInput, Int, inout Int) throws(Problem) -> Network
+    /// The network for an input; of an open length, as it shows with sequences of at most so many tokens.
+    let read: (ONNXNetwork.GraphInput, Int, inout Progress) throws(Problem) -> Network
+
+    /// How far a graph was read.
+    struct Progress: Equatable {
+        /// The operators that were converted.
+        var operators = 0
+        /// The numbers of constants that were computed.
+        var numbers = 0
+
+        /// In operators.
+        var cost: Int { operators + numbers >> 8 }
+    }
 
     /// The longest sequences with which a graph is read.
     private static let most = 11
+    /// The most tokens that layers may need to read at a time, less one.
+    private static let mostInWindow = 31
     /// The operators of all readings with candidates together.
     private static let budget = 1 << 17
 
@@ -34,7 +48,7 @@ struct SequenceLengthSearch {
     }
 
     func network() throws(Problem) -> Network {
-        var reached = 0
+        var reached = Progress()
         guard input.length == nil else { return try read(input, 0, &reached) }
         let shortest = input.lengths.shortest ?? 1
         let longest = min(input.lengths.longest ?? .max, max(Self.most, shortest + 8))
@@ -47,7 +61,7 @@ struct SequenceLengthSearch {
         } catch {
             failure = Failure(problem: error, reached: reached, length: Self.lengths(from: shortest, to: longest)[0])
         }
-        if let bounded = bounded(from: shortest, below: longest) { return bounded }
+        if let bounded = bounded(from: shortest, below: longest) ?? longer(than: shortest) { return bounded }
         if let traced = input.lengths.traced {
             return try read(fixed(traced), 0, &reached)
         }
@@ -63,7 +77,7 @@ struct SequenceLengthSearch {
     /// The network for the longest sequences with which it can be read, where there are shorter ones.
     private func bounded(from shortest: Int, below longest: Int) -> Network? {
         func network(_ length: Int) -> Network? {
-            var (input, reached) = (input, 0)
+            var (input, reached) = (input, Progress())
             input.lengths.longest = length
             return try? read(input, length, &reached)
         }
@@ -77,12 +91,29 @@ struct SequenceLengthSearch {
         return found
     }
 
+    /// The network for sequences of any length from the shortest with which it can be read, where that is longer than a file says: layers that read
+    /// several tokens at a time need as many.
+    private func longer(than shortest: Int) -> Network? {
+        func network(_ length: Int) -> Network? {
+            var (input, reached) = (input, Progress())
+            input.lengths.shortest = length
+            return try? read(input, min(input.lengths.longest ?? .max, length + 8), &reached)
+        }
+        var (low, high) = (shortest, shortest + Self.mostInWindow)
+        guard high + 3 <= input.lengths.longest ?? .max, var found = network(high) else { return nil }
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if let network = network(middle) { (high, found) = (middle, network) } else { low = middle }
+        }
+        return found
+    }
+
     // MARK: A single length
 
-    /// Why a graph is not read with a length, and how many of its operators were.
+    /// Why a graph is not read with a length, and how far it was.
     private struct Failure {
         let problem: Problem
-        let reached: Int
+        let reached: Progress
         let length: Int
 
         /// The problem, with the length that nobody gave.
@@ -106,7 +137,7 @@ struct SequenceLengthSearch {
             let length = waiting.removeFirst()
             guard length > shortest, length <= longest, tried.insert(length).inserted else { continue }
             guard spent <= Self.budget else { throw furthest.explained }
-            var reached = 0
+            var reached = Progress()
             do throws(Problem) {
                 let network = try read(fixed(length), 0, &reached)
                 if let found { throw severalLengths(found.length, length) }
@@ -115,11 +146,13 @@ struct SequenceLengthSearch {
                 waiting = [length - 1, length + 1, 2 * length, length / 2] + waiting
             } catch {
                 if error.what == Self.severalProblem { throw error }
-                if reached > furthest.reached { furthest = Failure(problem: error, reached: reached, length: length) }
+                if reached.operators > furthest.reached.operators { furthest = Failure(problem: error, reached: reached, length: length) }
                 // What is the same for any length does not depend on it.
-                if found == nil, length != failure.length, error == failure.problem, reached == failure.reached { throw error }
+                if found == nil, length != failure.length, error == failure.problem, reached.operators == failure.reached.operators {
+                    throw error
+                }
             }
-            spent += cost + reached
+            spent += cost + reached.cost
         }
         guard let found else { throw furthest.explained }
         return found.network
