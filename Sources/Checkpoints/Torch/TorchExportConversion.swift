@@ -221,16 +221,9 @@ struct TorchExportConversion {
                 name, node.name == "celu" ? "Celu" : "Elu", [try value(node, "self")], [("alpha", .real(Float(real(node, "alpha", 1))))])
         case "softplus":
             let beta = real(node, "beta", 1)
-            guard beta > 0, real(node, "threshold", 20) >= 20 else {
-                throw Problem("has a setting that is not run", expected: "a threshold of at least 20")
-            }
-            let x = try value(node, "self")
-            if beta == 1 {
-                result = add(name, "Softplus", [x])
-            } else {
-                let scaled = writer.add("Mul", [x, writer.constant(Float(beta))])
-                result = add(name, "Div", [writer.add("Softplus", [scaled]), writer.constant(Float(beta))])
-            }
+            guard beta > 0 else { throw Problem("has a setting that is not run", expected: "a beta above 0", found: "\(beta)") }
+            let last = writer.softplus(try value(node, "self"), beta: beta, threshold: real(node, "threshold", 20))
+            result = add(name, last.operation, last.inputs)
         case "relu6", "hardtanh", "clamp":
             if node["min"]?.tensor != nil || node["max"]?.tensor != nil {
                 result = try clamped(node, name)
