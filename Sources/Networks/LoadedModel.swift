@@ -14,7 +14,8 @@ package struct LoadedModel: Sendable {
     /// What it runs as, in words: a chain of layers, the graph in its file, whatever family the names of its tensors are, or its family.
     package var runsAs: String {
         if let architecture { return architecture.description }
-        return isGraph ? "the graph in its file" : catalog.family.name
+        guard isGraph else { return catalog.family.name }
+        return "the graph in its file" + (network.fixedLength.map { ", on sequences of \($0) token\($0 == 1 ? "" : "s")" } ?? "")
     }
 
     /// Whether the network is the graph of operators that the file holds.

@@ -127,6 +127,9 @@ package struct Network: Sendable {
     /// The only number of tokens that sequences may have; nil if the graph leaves it open.
     package internal(set) var fixedLength: Int?
 
+    /// Whether the file says that sequences have that length, rather than that its operators go together with no other.
+    var isLengthOfFile = false
+
     /// The fewest tokens that the export was made for; nil if it names none.
     package internal(set) var shortestLength: Int?
 
@@ -239,7 +242,7 @@ package struct Network: Sendable {
         guard let fixedLength, length != fixedLength else { return nil }
         return Problem(
             "the model's graph fixes the length of sequences", expected: "\(fixedLength) tokens", found: "\(length)",
-            hint: "an export with dynamic axes leaves it open")
+            hint: isLengthOfFile ? "an export with dynamic axes leaves it open" : nil)
     }
 
     static func words(_ shape: [Int?]) -> String { shape.map { $0.map(String.init) ?? "any" }.joined(separator: "x") }

@@ -46,7 +46,7 @@ extension TrainingRun.Plan {
 
     package subscript(dependency part: Part) -> Dependency? {
         switch part {
-        case .steps: return .words("\(steps) steps")
+        case .steps: return .words("\(steps) step\(steps == 1 ? "" : "s")")
         case .warmup: return Dependency.setting(warmup)
         case .evaluationInterval: return Dependency.setting(evaluationInterval)
         case .goals:

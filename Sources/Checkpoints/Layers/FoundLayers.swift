@@ -21,7 +21,10 @@ struct FoundLayers {
         let transcoders = TranscoderParts(index: index)
         misfits = Misfits(parts)
         for (tensor, name) in zip(tensors, index.names) {
-            if let reason = roles.leftOut(name, shape: tensor.shape, dtype: tensor.dtype) {
+            var role = roles.leftOut(name, shape: tensor.shape, dtype: tensor.dtype)
+            // What an exporter has named may be added as positions are, and be no table.
+            if readings != nil, role == nil || role == .positions || role == .oneNeuron, tensor.isAddedMask { role = .mask }
+            if let reason = role {
                 // A table of more than two dimensions has no rows to look up.
                 let isLayer = reason.isLayer && (tensor.shape.count == 2 || [.mask, .table, .statistics, .integers].contains(reason))
                 reasons[tensor.name] = reason

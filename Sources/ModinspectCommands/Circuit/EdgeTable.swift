@@ -32,7 +32,7 @@ struct EdgeTable {
             sizes.map(ByteText.counted).joined(separator: ", ")
                 + ", \(ByteText.grouped(report.moving)) of which \(report.moving == 1 ? "moves" : "move") the metric")
         var method = report.method
-        if let steps = report.steps { method += ", \(steps) steps" }
+        if let steps = report.steps { method += ", \(ByteText.counted(steps, "step"))" }
         if let threshold = report.threshold { method += ", threshold \(ByteText.shortest(threshold))" }
         line("method", method + ", \(report.ablation) sources")
         line("metric", "\(report.metric) \(Self.number(report.clean.value)) clean, \(Self.number(report.ablated.value)) ablated")

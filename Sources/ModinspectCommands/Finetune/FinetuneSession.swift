@@ -116,7 +116,7 @@ final class FinetuneSession {
 
     /// Writes the checkpoint. Where that fails the run's state is saved, so that nothing is lost.
     private func write(_ target: CheckpointTarget) throws {
-        var words = ["\(run.step) steps"]
+        var words = [ByteText.counted(run.step, "step")]
         do {
             try run.withResult(dtype: command.dtype) { draft, outcome in
                 let record = ArchiveRecord(

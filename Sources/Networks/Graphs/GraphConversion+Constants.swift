@@ -12,7 +12,10 @@ extension GraphConversion {
             switch (name, attribute) {
             case ("value", .tensor(let constant)):
                 let count = constant.shape.reduce(1) { $0.multipliedReportingOverflow(by: $1).partialValue }
-                guard count >= 0, count <= GraphNumbers.limit else { throw Problem("is a constant of too many numbers") }
+                guard count >= 0, count <= GraphNumbers.limit else {
+                    throw Problem(
+                        "is a constant of too many numbers", expected: "at most \(GraphNumbers.limit)", found: words(constant.shape))
+                }
                 try take(count)
                 return fixed(GraphNumbers(constant.shape, try constant.values()), constant.type)
             case ("value_int", .integer(let value)): return fixed(GraphNumbers(Double(value)), .int64)

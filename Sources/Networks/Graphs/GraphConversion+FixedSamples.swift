@@ -60,7 +60,7 @@ extension GraphConversion {
         }
         let known = runs.compactMap(\.self)
         guard Set(known).count <= 1 else {
-            throw Problem("reads samples that are in different orders")
+            throw Problem(Self.orderProblem)
         }
         if known.count == runs.count { sampleRuns[site] = known.first }
     }
@@ -82,7 +82,7 @@ extension GraphConversion {
             guard after > 0 else { return }
             guard run % after == 0, other.factors[probe] % max(run / after, 1) == 0, run >= after else {
                 throw Problem(
-                    "moves numbers from one sample to another", expected: words(value.shapes[probe]), found: words(shapes[probe]))
+                    Self.movingProblem, expected: words(value.shapes[probe]), found: words(shapes[probe]))
             }
             runs.append(run / after)
         }
@@ -216,19 +216,25 @@ extension GraphConversion {
     ///
     /// - Parameter others: what it is combined with element by element.
     func onceForAll(_ value: GraphValue, beside others: [GraphValue]) -> GraphValue {
-        // Numbers that the exporter has named are no weights.
-        let isExporters = value.parameter.map { Self.isExporters($0.tensor) } ?? false
-        guard let samples = fixedSamples, samples > 1, value.site == nil, let lists = numbers(value, isSetting: isExporters),
-            lists.count == 1,
-            lists[0].shape.first == samples, lists[0].shape.count > 1,
+        guard let samples = fixedSamples, samples > 1, value.site == nil, let shape = value.fixedShape, shape.first == samples,
+            shape.count > 1,
             others.contains(where: { other in
                 samplePlace(other).map { $0.axis == 0 && $0.factors.allSatisfy { $0 == 1 } } ?? false
-                    && other.shapes[0].count == lists[0].shape.count
-            })
+                    && other.shapes[0].count == shape.count
+            }), let numbers = storedNumbers(value), let row = rowForEachSample(numbers)
         else { return value }
-        let shape = [1] + lists[0].shape.dropFirst()
-        let row = Array(lists[0].values.prefix(shape.reduce(1, *)))
-        guard !row.isEmpty, lists[0].values.indices.allSatisfy({ lists[0].values[$0] == row[$0 % row.count] }) else { return value }
-        return GraphValue(source: .numbers([GraphNumbers(shape, row)]), type: value.type, shapes: probes.map { _ in shape })
+        return GraphValue(source: .numbers([row]), type: value.type, shapes: probes.map { _ in row.shape })
     }
+
+    /// The numbers of a constant, or of a stored tensor such as the positions that an exporter has looked up in a table; nil for any other value.
+    private func storedNumbers(_ value: GraphValue) -> GraphNumbers? {
+        if let lists = numbers(value, isSetting: true) { return lists.count == 1 ? lists[0] : nil }
+        guard let stored = value.parameter, !stored.isTransposed, let record = checkpoint[stored.tensor], record.shape == stored.shape,
+            record.elementCount <= Self.rowLimit
+        else { return nil }
+        return GraphNumbers(stored.shape, record.doubles())
+    }
+
+    /// The most numbers of a tensor that are compared sample by sample.
+    private static let rowLimit = 1 << 22
 }

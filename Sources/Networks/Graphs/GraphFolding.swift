@@ -8,6 +8,9 @@ import Text
 enum GraphFolding {
     typealias Numbers = GraphNumbers
 
+    /// Operators that run nowhere else: on data, or on larger constants, they are refused.
+    static let constantsAlone: Set<String> = ["Trilu", "ScatterND", "Range", "ConstantOfShape"]
+
     /// The first output of an operator. A missing input is nil.
     static func output(
         of node: ONNXModel.Node, _ inputs: [Numbers?], types: [ONNXModel.ElementType?], version: Int

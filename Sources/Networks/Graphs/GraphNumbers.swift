@@ -26,7 +26,7 @@ struct GraphNumbers: Sendable, Equatable {
     }
 
     /// The most numbers that are computed for one value while a graph is read.
-    static let limit = 1 << 20
+    static let limit = 1 << 22
 }
 
 /// A value of a graph while it is converted.

@@ -18,18 +18,22 @@ enum ONNXNetwork {
         readers.reserveCapacity(order.count)
         for index in order { for name in model.nodes[index].inputs where !name.isEmpty { readers[name, default: []].append(index) } }
         if input.isOfTokens {
-            return try SequenceLengthSearch(input: input) { input, longest throws(Problem) in
-                try network(of: checkpoint, model, input, output, order, readers, [longest])
-            }.network()
+            let search = SequenceLengthSearch(
+                input: input, candidates: { LengthCandidates.lengths(model, checkpoint) }, cost: model.stored.count
+            ) { input, longest, reached throws(Problem) in
+                try network(of: checkpoint, model, input, output, order, readers, [longest], reached: &reached)
+            }
+            return try search.network()
         }
-        var failure: Problem?
+        var failures: [Problem] = []
         for sizes in input.openSizes {
             do throws(Problem) {
                 return try network(of: checkpoint, model, input, output, order, readers, sizes)
             } catch {
-                failure = failure ?? error
+                failures.append(error)
             }
         }
+        var failure = failures.first
         // A loop is why the graph does not run, whatever before it does not go together.
         for index in order where GraphConversion.loops.contains(model.nodes[index].operation) && model.nodes[index].domain.isEmpty {
             throw GraphConversion.refusal(model.nodes[index])
@@ -39,7 +43,10 @@ enum ONNXNetwork {
         {
             return network
         }
-        if input.openSizes.count > 1, failure?.hint == nil {
+        // What is the same for any size, or is between samples, depends on none.
+        if failures.contains(where: { $0 != failures[0] }), failure?.hint == nil,
+            failure.map({ GraphConversion.sampleProblems.contains($0.what) }) == false
+        {
             failure?.hint = "the file leaves the size of its samples open, and may run with a fixed one"
         }
         throw failure ?? Problem("holds no graph")
@@ -71,6 +78,15 @@ enum ONNXNetwork {
         of checkpoint: Checkpoint, _ model: ONNXModel, _ input: GraphInput, _ output: ONNXModel.Value, _ order: [Int],
         _ readers: [String: [Int]], _ sizes: [Int]
     ) throws(Problem) -> Network {
+        var reached = 0
+        return try network(of: checkpoint, model, input, output, order, readers, sizes, reached: &reached)
+    }
+
+    /// - Parameter reached: the operators that were converted.
+    private static func network(
+        of checkpoint: Checkpoint, _ model: ONNXModel, _ input: GraphInput, _ output: ONNXModel.Value, _ order: [Int],
+        _ readers: [String: [Int]], _ sizes: [Int], reached: inout Int
+    ) throws(Problem) -> Network {
         let probes = input.probes(sizes)
         var conversion = GraphConversion(
             model, checkpoint, probes: probes, fixedSamples: input.samples, input: input.network, inputSite: input.name, readers: readers)
@@ -84,7 +100,10 @@ enum ONNXNetwork {
             conversion.values[name] = GraphValue(source: .numbers(numbers), type: .int64, shapes: numbers.map(\.shape))
         }
         conversion.reserve(order.count)
-        for index in order { try conversion.convert(index) }
+        for index in order {
+            try conversion.convert(index)
+            reached += 1
+        }
         guard let value = conversion.values[output.name] else {
             throw Problem("the graph's output is made by nothing", found: "'\(output.name)'")
         }
@@ -105,7 +124,7 @@ enum ONNXNetwork {
         let isOfSamples = zip(value.shapes, probes).allSatisfy { $0.first == $1.samples }
         guard isOfSamples else {
             throw Problem(
-                "the graph's output has no entry for each sample", subject: "output '\(output.name)'",
+                GraphConversion.outputProblem, subject: "output '\(output.name)'",
                 expected: "\(probes[0].samples) in the first dimension for \(probes[0].samples) samples", found: words(shape))
         }
         if input.isOfTokens { conversion.graph.outputKind = shape.count == 3 ? .answers : .classes }
@@ -124,6 +143,7 @@ enum ONNXNetwork {
             of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy,
             ignoring: { read.contains($0) || isScript && $0.hasPrefix("CONSTANTS.") && checkpoint[$0]?.shape.isEmpty == true })
         network.fixedLength = input.length
+        network.isLengthOfFile = input.isLengthOfFile
         network.shortestLength = input.length == nil ? input.lengths.shortest : nil
         (network.classLabels, network.classNames) = classes(model, checkpoint, count: shape.last ?? 1)
         return network
@@ -138,6 +158,8 @@ enum ONNXNetwork {
         let isOfTokens: Bool
         /// The shape of a sample; nil for lengths that are open.
         var shape: [Int?]
+        /// Whether the file says how long sequences of tokens are.
+        let isLengthOfFile: Bool
         /// The samples that the file fixes; nil if they are open.
         let samples: Int?
         /// Other inputs, by what they are where nobody gives them.
@@ -208,7 +230,8 @@ enum ONNXNetwork {
         default: throw Problem("is of a type that is not run", subject: subject, expected: "float or int64", found: "\(value.type)")
         }
         return GraphInput(
-            name: value.name, type: value.type, isOfTokens: isOfTokens, shape: Array(shape.dropFirst()), samples: shape[0],
+            name: value.name, type: value.type, isOfTokens: isOfTokens, shape: Array(shape.dropFirst()),
+            isLengthOfFile: isOfTokens && shape[1] != nil, samples: shape[0],
             constants: constants, lengths: value.lengths)
     }
 

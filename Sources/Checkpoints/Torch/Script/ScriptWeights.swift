@@ -3,7 +3,7 @@
 struct ScriptWeights {
     /// By the names of the constants in the code.
     private(set) var names: [String: String] = [:]
-    /// Those that training changes: all but the statistics of batch norms.
+    /// Those that training changes: all but masks and the statistics of batch norms.
     private(set) var learned: Set<String> = []
     private let candidates: Set<String>
     /// Products with a weight that has its name from them, and what they add.
@@ -30,8 +30,11 @@ struct ScriptWeights {
         guard isUnnamed(value) else { return }
         let source = shown[value] ?? value
         names[source] = name
-        if !role.hasPrefix("running_") { learned.insert(source) }
+        if !role.hasPrefix("running_"), role != Self.mask { learned.insert(source) }
     }
+
+    /// What a mask is called, whatever adds it.
+    static let mask = "mask"
 
     /// What an operation calls an operand; that which is a weight has this name too where PyTorch's function calls it otherwise.
     static func role(of parameter: String, in operation: String) -> String { roles[operation]?[parameter] ?? parameter }
@@ -63,7 +66,8 @@ extension ScriptProgram {
                     let product =
                         operation == "add" && shapes[name]?.count == 1
                         ? values.compactMap(\.1.tensor).first(where: weights.products.contains) : nil
-                    let role = product == nil ? ScriptWeights.role(of: parameter, in: operation) : "bias"
+                    let isMask = product == nil && tensors[name]?.isAddedMask == true
+                    let role = isMask ? ScriptWeights.mask : product == nil ? ScriptWeights.role(of: parameter, in: operation) : "bias"
                     weights.name(name, unused("\(product ?? output).\(role)"), role: role)
                     if ["matmul", "mm"].contains(operation) { weights.products.insert(output) }
                 }
@@ -102,7 +106,9 @@ extension ScriptProgram {
                 }
                 let output = site ?? unused(operation)
                 site = output
-                let role = ScriptWeights.role(of: place < schema.count ? schema[place] : "\(place)", in: operation)
+                let role =
+                    tensors["CONSTANTS." + constant]?.isAddedMask == true
+                    ? ScriptWeights.mask : ScriptWeights.role(of: place < schema.count ? schema[place] : "\(place)", in: operation)
                 weights.name("CONSTANTS." + constant, unused("\(output).\(role)"), role: role)
             }
             for argument in named { nameWeights(in: argument.value) }
