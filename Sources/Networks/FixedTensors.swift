@@ -18,9 +18,8 @@ extension Network {
     /// The names of tensors that the model has without having learned them: masks, tables of positions, buffers of a program. Running statistics
     /// are not among them.
     package var constants: [String] {
-        let fixed = fixedParameters
-        let measured = Set(statistics.flatMap { [$0.mean, $0.variance] })
-        return parameters.indices.map(ParameterID.init).filter { fixed.contains($0) && !measured.contains($0) }.map { parameters[$0.index].name }
+        let found = fixedParameters.subtracting(statistics.flatMap { [$0.mean, $0.variance] })
+        return parameters.indices.filter { found.contains(ParameterID($0)) }.map { parameters[$0].name }
     }
 
     /// The parameters that the model has without having learned them, and that training leaves as they are.

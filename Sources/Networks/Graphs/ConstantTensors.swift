@@ -20,10 +20,18 @@ struct ConstantTensors {
     ///
     /// - Parameter stored: the tensors by the values that they are in the graph.
     static func fixed(in graph: NetworkGraph, of checkpoint: Checkpoint, stored: [String: ONNXModel.Stored]) -> FixedTensors {
-        guard stored.values.contains(where: { $0.isLearned == nil }) else {
+        let unsaid = Set(stored.values.lazy.filter { $0.isLearned == nil }.map(\.tensor))
+        guard !unsaid.isEmpty, graph.nodes.contains(where: { mayReadConstants($0, among: unsaid) }) else {
             return FixedTensors(Set(stored.values.lazy.filter { $0.isLearned == false }.map(\.tensor)))
         }
         return FixedTensors(finding: { ConstantTensors(graph, of: checkpoint).names(stored) })
+    }
+
+    /// Whether a node is none that learned tensors alone are for: most graphs need not be kept to be asked.
+    private static func mayReadConstants(_ node: NetworkGraph.Node, among tensors: Set<String>) -> Bool {
+        if let curve = node.operation as? ElementCurve { return [.sine, .cosine].contains(curve.function) }
+        guard node.parameters.contains(where: { tensors.contains($0.tensor) }) else { return false }
+        return node.operation is StoredValues || node.operation is Arithmetic || [.perChannel, .mixes].contains(node.operation.neurons)
     }
 
     private init(_ graph: NetworkGraph, of checkpoint: Checkpoint) {
