@@ -23,6 +23,8 @@ enum TorchLegacy {
         let storages: StorageLookup
         /// The offset after it.
         let end: Int
+        /// Whether the file ends within it.
+        var isCut = false
     }
 
     /// Reads a file's models; storages are used in place.
@@ -41,7 +43,7 @@ enum TorchLegacy {
         }
         var parts = [first]
         var rest: String?
-        while let last = parts.last, last.end < region.count, rest == nil {
+        while let last = parts.last, !last.isCut, last.end < region.count, rest == nil {
             do throws(Problem) {
                 guard parts.count < partLimit else { throw Problem("there are more objects than are read") }
                 parts.append(try part(region, at: last.end))
@@ -72,7 +74,7 @@ enum TorchLegacy {
                 storages: { (_, _) throws(Problem) in throw Problem(problem: "its storage is not in the file") }, end: end)
         }
         let stream = try TorchLegacyStream(region, at: start)
-        return Part(format: "PyTorch legacy", pickle: stream.pickle, storages: stream.storage, end: stream.end)
+        return Part(format: "PyTorch legacy", pickle: stream.pickle, storages: stream.storage, end: stream.end, isCut: stream.isCut)
     }
 
     /// The models of objects that were written to one file one after the other: where more than one holds tensors, each model's key begins
