@@ -112,11 +112,24 @@ package struct Checkpoint: Sendable {
         try CheckpointOpener(path: path, options: options).open(content).translatedFromLlamaCpp()
     }
 
+    /// Opens every model of the file at `path`, where it holds several and no key picks one; of an archive of several files ``Options/member``
+    /// picks one all the same.
+    ///
+    /// - Throws: ``Problem`` as above, and for a file of more models than anybody wants to see.
+    package static func openEach(_ path: String, options: Options = .init()) throws -> [Checkpoint] {
+        let found = try CheckpointOpener(path: path, options: options).find()
+        let models = found.weights.models
+        let keys: [String?] = options.key == nil && (2...mostModels).contains(models.count) ? models.map { $0.key } : [options.key]
+        return try keys.map { try found.checkpoint(key: $0).translatedFromLlamaCpp() }
+    }
+
+    private static let mostModels = 64
+
     init(
         path: String, container: String, member: String?, weights: WeightFile, key: String?, weightPath: String,
         companions: [String: ByteRegion], sources: [ByteRegion]
     ) throws {
-        let model = try weights.splittingAdapters().model(key: key, path: weightPath)
+        let model = try weights.model(key: key, path: weightPath)
         guard !model.tensors.isEmpty || !model.unreadable.isEmpty else { throw Problem(path: weightPath, problem: "holds no tensors") }
         // Before anything looks a stored tensor up by its name.
         var storedNames = DistinctNames()

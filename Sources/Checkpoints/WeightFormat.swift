@@ -114,6 +114,14 @@ enum WeightFormat: CaseIterable {
     }
 
     private static func readZip(_ directory: ZipDirectory, _ region: ByteRegion, path: String) throws -> WeightFile {
+        var file = try readMembers(directory, region, path: path)
+        if directory.trailingByteCount > 0 {
+            file.assumptions.append("\(ByteText.counted(directory.trailingByteCount, "byte")) behind the zip file's end are not read")
+        }
+        return file
+    }
+
+    private static func readMembers(_ directory: ZipDirectory, _ region: ByteRegion, path: String) throws -> WeightFile {
         if TorchZip.isTorchZip(directory) {
             var file = try TorchZip.read(directory, region: region, path: path)
             if directory.unclaimedByteCount > 0 {

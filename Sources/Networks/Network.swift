@@ -50,8 +50,6 @@ package struct Parameter: Sendable {
     package let slices: [TensorRecord.Slice]
     /// How the tensor is stored, if its dimensions are read in another order.
     package let stored: StoredOrder?
-    /// Whether it is a constant of the model that training leaves as it is.
-    package internal(set) var isFixed = false
 
     /// The shape of a stored tensor, and its dimensions in the order in which they are read.
     package struct StoredOrder: Sendable {
@@ -102,7 +100,7 @@ package struct Network: Sendable {
     }
 
     /// Each after all that it reads.
-    package internal(set) var nodes: [Node]
+    package internal(set) var nodes: [Node] { didSet { derivations = Derivations() } }
     package let parameters: [Parameter]
     /// The numbers of the parameters, in their order.
     package let values: ParameterValues
@@ -125,16 +123,19 @@ package struct Network: Sendable {
     }
 
     /// The only number of tokens that sequences may have; nil if the graph leaves it open.
-    package internal(set) var fixedLength: Int?
+    package internal(set) var fixedLength: Int? { didSet { derivations = Derivations() } }
 
     /// Whether the file says that sequences have that length, rather than that its operators go together with no other.
     var isLengthOfFile = false
 
     /// The fewest tokens that the export was made for; nil if it names none.
-    package internal(set) var shortestLength: Int?
+    package internal(set) var shortestLength: Int? { didSet { derivations = Derivations() } }
 
     /// Finds whether later tokens are seen; nil where it is known, or makes no difference.
     var laterTokens: LaterTokens?
+
+    /// The tensors that no training changes, by the names of their parameters.
+    var fixedTensors = FixedTensors()
 
     /// What the file calls the classes that the outputs score, in their order; nil if it does not say.
     package internal(set) var classLabels: [Int]?
@@ -143,6 +144,15 @@ package struct Network: Sendable {
     package internal(set) var classNames: [String]?
 
     private let places: [String: NodeID]
+
+    /// What follows from the nodes, derived once for all copies of the network.
+    private struct Derivations {
+        let dimensions = Derived<NeuronDimensions>()
+        let exampleBatch = Derived<BatchShape>()
+        let exampleShapes = Derived<Result<[[Int]], Problem>>()
+    }
+
+    private var derivations = Derivations()
 
     init(
         nodes: [Node], parameters: [Parameter], values: ParameterValues, input: Input, output: NodeID, outputWidth: Int,
@@ -190,6 +200,22 @@ package struct Network: Sendable {
     /// The parameter that a tensor of the checkpoint became.
     package func parameter(named name: String) -> ParameterID? {
         parameters.firstIndex { $0.name == name }.map(ParameterID.init)
+    }
+
+    /// Which dimension of each node's output its neurons are.
+    package var neuronDimensions: NeuronDimensions { derivations.dimensions.value { NeuronDimensions(self) } }
+
+    /// A batch of a shape that the network can read, its images square; of 32x32 if no square up to 512x512 fits.
+    package var exampleBatch: BatchShape { derivations.exampleBatch.value { fittingBatch() } }
+
+    /// The shapes of all outputs for ``exampleBatch``.
+    ///
+    /// - Throws: ``Problem`` if shapes do not go together for any batch.
+    package func exampleShapes() throws(Problem) -> [[Int]] {
+        try derivations.exampleShapes.value { () -> Result<[[Int]], Problem> in
+            let batch = exampleBatch
+            return Result { () throws(Problem) in try shapes(for: batch) }
+        }.get()
     }
 
     /// The shapes of all outputs for a batch.

@@ -12,6 +12,8 @@ package struct NetworkBuilder {
     private var places: [String: ParameterID] = [:]
     /// The tensors that parameters are parts of.
     private var divided: Set<String> = []
+    /// The names of parameters that are not learned.
+    private var fixed: Set<String> = []
 
     package init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
 
@@ -107,7 +109,7 @@ package struct NetworkBuilder {
     }
 
     /// Says that a parameter is not learned.
-    mutating func fix(_ parameter: ParameterID) { parameters[parameter.index].isFixed = true }
+    mutating func fix(_ parameter: ParameterID) { fixed.insert(parameters[parameter.index].name) }
 
     /// Adds a node.
     package mutating func add(
@@ -126,8 +128,10 @@ package struct NetworkBuilder {
         input: Network.Input, output: NodeID, outputWidth: Int, ignoring isIgnored: (String) -> Bool = { _ in false }
     ) -> Network {
         let unused = checkpoint.tensors.map(\.name).filter { places[$0] == nil && !divided.contains($0) && !isIgnored($0) }
-        return Network(
+        var network = Network(
             nodes: nodes, parameters: parameters, values: ParameterValues(zip(records, parameters).map { ($0, $1.shape) }), input: input,
             output: output, outputWidth: outputWidth, unusedTensors: unused, anatomy: anatomy)
+        network.fixedTensors = FixedTensors(fixed)
+        return network
     }
 }

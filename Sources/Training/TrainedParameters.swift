@@ -20,9 +20,8 @@ package struct TrainedParameters: Sendable, Equatable {
     /// - Throws: ``Problem`` for a pattern that matches nothing, and if nothing is left.
     package init(of network: Network, only: [String] = [], frozen: [String] = []) throws(Problem) {
         let measured = Set(network.statistics.flatMap { [$0.mean, $0.variance] })
-        let learned = network.parameters.indices.map(ParameterID.init).filter {
-            !measured.contains($0) && !network.parameters[$0.index].isFixed
-        }
+        let fixed = network.fixedParameters
+        let learned = network.parameters.indices.map(ParameterID.init).filter { !measured.contains($0) && !fixed.contains($0) }
         func matching(_ patterns: [String], _ setting: Setting) throws(Problem) -> Set<ParameterID> {
             var found: Set<ParameterID> = []
             for pattern in patterns {

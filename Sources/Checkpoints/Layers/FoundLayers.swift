@@ -103,13 +103,16 @@ struct FoundLayers {
     /// Brings the matrices into the order of a plain chain, if they are one.
     ///
     /// Shapes that chain beat names: if the matrices do not follow each other, those that are named as tables are read as linear layers,
-    /// then arrays that are not named as PyTorch names weights as [in, out].
+    /// then arrays that are not named as PyTorch names weights as [in, out]. A table is the first: nothing but data chooses its rows.
     mutating func makeChain(keepsOrder: Bool) -> Bool {
-        let matrices = layers.indices.filter { reasons[layers[$0].tensorName]?.isMatrix ?? true }
+        let found = layers.indices.filter { reasons[layers[$0].tensorName]?.isMatrix ?? true }
+        let tables = found.filter { EmbeddingNames.isTable(TensorName(layers[$0].tensorName)) }
+        guard tables.count <= 1 else { return false }
+        let matrices = tables + found.filter { !tables.contains($0) }
         guard !matrices.isEmpty, !matrices.contains(where: { layers[$0].isPart }) else { return false }
         let chained = Set(matrices)
         let others = layers.indices.filter { !chained.contains($0) }.map { layers[$0] }
-        guard let (order, layouts) = chain(of: matrices, keepsOrder: keepsOrder) else { return false }
+        guard let (order, layouts) = chain(of: matrices, keepsOrder: keepsOrder, beginsWithTable: !tables.isEmpty) else { return false }
         let chain = order.map { Layer(tensor: layers[matrices[$0]].tensor, layout: layouts[$0]) }
         for layer in chain where [.embedding, .positions].contains(reasons[layer.name]) {
             if case .asStored = layer.layout, !rules.isKnown(TensorName(layer.name)) { reasons[layer.name] = nil }
@@ -119,7 +122,7 @@ struct FoundLayers {
     }
 
     /// The order in which matrices are a plain chain, by their places among `matrices`, and how each is read; nil if they are none.
-    private func chain(of matrices: [Int], keepsOrder: Bool) -> (order: [Int], layouts: [MatrixLayout])? {
+    private func chain(of matrices: [Int], keepsOrder: Bool, beginsWithTable: Bool) -> (order: [Int], layouts: [MatrixLayout])? {
         var readings: [[MatrixLayout]] = []
         for reading in Reading.allCases {
             let layouts = matrices.map { layout(of: layers[$0], reading) }
@@ -128,7 +131,7 @@ struct FoundLayers {
         }
         if keepsOrder { return nil }
         for layouts in readings.prefix(2) {
-            let order = ChainOrder.order(of: layouts)
+            let order = ChainOrder.order(of: layouts, keepsFirst: beginsWithTable)
             if ChainOrder.isChain(order.map { layouts[$0] }) { return (order, layouts) }
         }
         return nil

@@ -33,6 +33,8 @@ package struct LayerCatalog: Sendable {
     /// The place of each layer by its name.
     private let places: [String: Int]
     private let mlpInputNames: Set<String>
+    /// The default layers of the whole file, if some of its tensors are damaged and no name says what it holds.
+    private let whole: WholeDefaults?
     /// What the file calls the tensors, if those have other names.
     private let fileNames: FileNames?
 
@@ -45,7 +47,8 @@ package struct LayerCatalog: Sendable {
             tensors: checkpoint.tensors, unreadable: checkpoint.unreadable, keepsOrder: checkpoint.keepsOrder,
             configuration: checkpoint.configuration, impliedModelType: checkpoint.impliedModelType, families: families,
             fileNames: checkpoint.fileNames,
-            readings: judgesByNames ? nil : GraphReadings(checkpoint.module, graph: checkpoint.graph))
+            readings: judgesByNames ? nil : GraphReadings(checkpoint.module, graph: checkpoint.graph),
+            isIncomplete: !checkpoint.unreadable.isEmpty && checkpoint.incompleteness != nil)
     }
 
     /// The catalog of the given tensors.
@@ -61,13 +64,16 @@ package struct LayerCatalog: Sendable {
     ) {
         self.init(
             tensors: tensors, unreadable: unreadable, keepsOrder: keepsOrder, configuration: configuration,
-            impliedModelType: impliedModelType, families: families, fileNames: fileNames, readings: nil)
+            impliedModelType: impliedModelType, families: families, fileNames: fileNames, readings: nil, isIncomplete: false)
     }
 
-    /// - Parameter readings: how a graph reads the tensors; nil if there is none.
+    /// - Parameters:
+    ///   - readings: how a graph reads the tensors; nil if there is none.
+    ///   - isIncomplete: whether whole files are missing: what is there is judged as if it were all.
     private init(
         tensors: [TensorRecord], unreadable: [UnreadableTensor], keepsOrder: Bool, configuration: ByteRegion?,
-        impliedModelType: String?, families: ModelFamilies, fileNames: FileNames?, readings: GraphReadings?
+        impliedModelType: String?, families: ModelFamilies, fileNames: FileNames?, readings: GraphReadings?,
+        isIncomplete: Bool
     ) {
         self.fileNames = fileNames
         let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
@@ -105,10 +111,18 @@ package struct LayerCatalog: Sendable {
             found.misfits.problems[tensor.name].map { UnreadableTensor(name: tensor.name, shape: tensor.shape, problem: $0, path: nil) }
         }
         self.unreadable = unreadable + misfits
+        whole =
+            known != nil || isIncomplete
+            ? nil
+            : WholeDefaults(ordered, unreadable: unreadable, keepsOrder: keepsOrder) { tensors, rest in
+                LayerCatalog(
+                    tensors: tensors, unreadable: rest, keepsOrder: keepsOrder, configuration: configuration,
+                    impliedModelType: impliedModelType, families: families, fileNames: fileNames, readings: readings, isIncomplete: true)
+            }
         if case .mlpInputs = family.defaultLayers {
             unreadableDefaults = self.unreadable.filter { $0.mayBeMatrix && families.mlpNames(of: TensorName($0.name), index) != nil }
         } else {
-            unreadableDefaults = misfits
+            unreadableDefaults = misfits + (whole?.unreadable ?? [])
         }
     }
 
@@ -130,15 +144,16 @@ package struct LayerCatalog: Sendable {
         switch family.defaultLayers {
         case .mlpInputs: chosen = matrices.filter { mlpInputNames.contains($0.name) }
         case .innerLayers: chosen = Array(matrices.dropFirst().dropLast())
-        case .all: chosen = matrices
+        case .all: chosen = matrices.filter { whole?.names?.contains($0.name) ?? true }
         }
-        for candidates in [chosen, matrices] {
+        // Where damaged tensors hold default layers, the others are not all of the default.
+        for candidates in whole?.names == nil ? [chosen, matrices] : [chosen] {
             let kept = candidates.filter { reasons[$0.tensorName] == nil }
             guard !kept.isEmpty else { continue }
             let counts = Dictionary(grouping: candidates.compactMap { reasons[$0.tensorName] }, by: { $0 }).mapValues(\.count)
             return (kept, LeftOut.allCases.compactMap { reason in counts[reason].map { (reason, $0) } })
         }
-        return (matrices, [])
+        return (whole?.names == nil ? matrices : [], [])
     }
 
     /// Why a tensor holds none of the selected layers; nil if it holds one.
@@ -153,7 +168,7 @@ package struct LayerCatalog: Sendable {
         switch family.defaultLayers {
         case .mlpInputs: return .notMLPInput
         case .innerLayers: return .chainEnd
-        case .all: return .notNamed
+        case .all: return whole?.isChain == true ? .chainEnd : .notNamed
         }
     }
 

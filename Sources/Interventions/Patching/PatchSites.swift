@@ -70,9 +70,9 @@ package struct PatchSites: Sendable {
 
     /// - Throws: ``Problem`` if shapes do not go together for any batch.
     package init(_ network: Network) throws(Problem) {
-        let shapes = try network.shapes(for: network.exampleBatch)
+        let shapes = try network.exampleShapes()
         let layouts = HeadLayout.layouts(of: network)
-        let dimensions = NeuronDimensions(network)
+        let dimensions = network.neuronDimensions
         self.dimensions = dimensions
         // A model of images may be a transformer over its patches.
         isSequential = if case .tokens = network.input { true } else { network.anatomy.blocks.contains { $0.attention != nil } }

@@ -64,7 +64,7 @@ extension PatchSites {
     }
 
     private func outputHasPositions(_ network: Network) -> Bool {
-        guard case .tokens = network.input, let shapes = try? network.shapes(for: network.exampleBatch) else { return false }
+        guard case .tokens = network.input, let shapes = try? network.exampleShapes() else { return false }
         return shapes[network.output.index].count == 3
     }
 }

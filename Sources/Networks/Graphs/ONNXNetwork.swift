@@ -110,7 +110,7 @@ enum ONNXNetwork {
         let site = try conversion.site(of: value, for: output.name)
         conversion.graph.output = site
         conversion.graph.nameDecompositions()
-        conversion.graph.fixed = ConstantTensors(conversion.graph, of: checkpoint).names(model.stored)
+        conversion.graph.fixed = ConstantTensors.fixed(in: conversion.graph, of: checkpoint, stored: model.stored)
         conversion.graph.shareTensors()
         if input.isOfTokens {
             conversion.vocabulary = conversion.vocabulary ?? conversion.tokenLimit
