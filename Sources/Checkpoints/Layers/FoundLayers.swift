@@ -21,7 +21,8 @@ struct FoundLayers {
         let transcoders = TranscoderParts(index: index)
         misfits = Misfits(parts)
         for (tensor, name) in zip(tensors, index.names) {
-            if let reason = roles.leftOut(name, shape: tensor.shape, dtype: tensor.dtype) {
+            if var reason = roles.leftOut(name, shape: tensor.shape, dtype: tensor.dtype) {
+                if reason == .positions, readings?[tensor.name]?.isAdded == true, Self.holdsMask(tensor) { reason = .mask }
                 // A table of more than two dimensions has no rows to look up.
                 let isLayer = reason.isLayer && (tensor.shape.count == 2 || [.mask, .table, .statistics, .integers].contains(reason))
                 reasons[tensor.name] = reason
@@ -51,6 +52,17 @@ struct FoundLayers {
         }
         for name in misfits.problems.keys { reasons[name] = .misfit }
         layers.removeAll { misfits.problems[$0.tensorName] != nil }
+    }
+
+    /// Whether what is added to values hides some of them: it has numbers that are not finite, or 0 and one large negative number alone.
+    private static func holdsMask(_ tensor: TensorRecord) -> Bool {
+        guard tensor.shape.suffix(2).allSatisfy({ $0 > 1 }), tensor.elementCount <= 1 << 22, tensor.dtype.isFloatingPoint else {
+            return false
+        }
+        let values = tensor.doubles()
+        if values.contains(where: { !$0.isFinite }) { return true }
+        guard values.contains(0), let other = values.first(where: { $0 != 0 }), other <= -100 else { return false }
+        return values.allSatisfy { $0 == 0 || $0 == other }
     }
 
     private mutating func add(_ tensor: TensorRecord, _ name: TensorName, _ parts: TensorParts, _ families: ModelFamilies) {
@@ -181,5 +193,29 @@ struct FoundLayers {
                 reasons[layer.name] = .oneNeuron
             }
         }
+    }
+
+    /// Makes one layer of those that are one tensor under several names: the first that is a layer. It is a table, and the input of an MLP, if
+    /// it is so under any name.
+    mutating func join(_ ties: TiedTensors) {
+        guard !ties.groups.isEmpty else { return }
+        let known = Dictionary(grouping: layers.indices, by: { layers[$0].tensorName })
+        var repeated: Set<Int> = []
+        for names in ties.groups {
+            let members = names.filter { known[$0] != nil }
+            guard let first = members.first, let own = known[first], members.count > 1 else { continue }
+            for other in members.dropFirst() {
+                let places = known[other] ?? []
+                repeated.formUnion(places)
+                if reasons[first] == nil, let reason = reasons[other], reason.isMatrix {
+                    reasons[first] = reason
+                    if own.count == 1, places.count == 1 {
+                        layers[own[0]] = Layer(tensor: layers[own[0]].tensor, layout: layers[places[0]].layout)
+                    }
+                }
+                if mlpInputs.contains(other) { mlpInputs.insert(first) }
+            }
+        }
+        layers = layers.indices.filter { !repeated.contains($0) }.map { layers[$0] }
     }
 }

@@ -18,8 +18,11 @@ package struct LayerCatalog: Sendable {
     /// How the family was recognised.
     package let familySource: FamilySource
     /// Every weight matrix that can be named: in chain order for a plain chain, else in the file's order if that is the
-    /// model's, else by name with numbers compared as numbers. Experts in one tensor, and gate and input in one, are layers each.
+    /// model's, else by name with numbers compared as numbers. Experts in one tensor, and gate and input in one, are layers each; a tensor
+    /// of several names is one layer, under the first.
     package let layers: [Layer]
+    /// The weight matrices in their order, those of tensors of several names under each.
+    package let appearances: [Layer]
     /// The tensors that the checkpoint names and that cannot be read, and those of ``misfits``.
     package let unreadable: [UnreadableTensor]
     /// The tensors that are not layers because their shapes contradict each other.
@@ -30,11 +33,17 @@ package struct LayerCatalog: Sendable {
     let names: [TensorName]
     /// Why a tensor is not a layer, or not a default one, by its name.
     private let reasons: [String: LeftOut]
+    /// The same by each name alone, whatever other names a tensor has.
+    private let roles: [String: LeftOut]
     /// The place of each layer by its name.
     private let places: [String: Int]
+    /// The place of a layer by each of its further names.
+    private let otherPlaces: [String: Int]
     private let mlpInputNames: Set<String>
     /// What the file calls the tensors, if those have other names.
     private let fileNames: FileNames?
+    /// The tensors that are one under several names.
+    let ties: TiedTensors
 
     /// The catalog of a checkpoint's tensors, from their names and shapes and its configuration.
     ///
@@ -44,8 +53,8 @@ package struct LayerCatalog: Sendable {
         self.init(
             tensors: checkpoint.tensors, unreadable: checkpoint.unreadable, keepsOrder: checkpoint.keepsOrder,
             configuration: checkpoint.configuration, impliedModelType: checkpoint.impliedModelType, families: families,
-            fileNames: checkpoint.fileNames,
-            readings: judgesByNames ? nil : GraphReadings(checkpoint.module, graph: checkpoint.graph))
+            fileNames: checkpoint.fileNames, ties: checkpoint.ties,
+            readings: judgesByNames ? nil : GraphReadings(checkpoint.module, graph: checkpoint.graph)?.sharing(checkpoint.ties))
     }
 
     /// The catalog of the given tensors.
@@ -61,14 +70,17 @@ package struct LayerCatalog: Sendable {
     ) {
         self.init(
             tensors: tensors, unreadable: unreadable, keepsOrder: keepsOrder, configuration: configuration,
-            impliedModelType: impliedModelType, families: families, fileNames: fileNames, readings: nil)
+            impliedModelType: impliedModelType, families: families, fileNames: fileNames, ties: TiedTensors([]), readings: nil)
     }
 
-    /// - Parameter readings: how a graph reads the tensors; nil if there is none.
+    /// - Parameters:
+    ///   - ties: the tensors that are one under several names.
+    ///   - readings: how a graph reads the tensors; nil if there is none.
     private init(
         tensors: [TensorRecord], unreadable: [UnreadableTensor], keepsOrder: Bool, configuration: ByteRegion?,
-        impliedModelType: String?, families: ModelFamilies, fileNames: FileNames?, readings: GraphReadings?
+        impliedModelType: String?, families: ModelFamilies, fileNames: FileNames?, ties: TiedTensors, readings: GraphReadings?
     ) {
+        self.ties = ties
         self.fileNames = fileNames
         let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
@@ -88,6 +100,9 @@ package struct LayerCatalog: Sendable {
             familySource = .shapes
         }
         found.leaveOutSingleNeurons()
+        roles = found.reasons
+        appearances = found.layers.filter { found.reasons[$0.tensorName]?.isMatrix ?? true }
+        found.join(ties)
         let reasons = found.reasons
         func isMatrix(_ layer: Layer) -> Bool { reasons[layer.tensorName]?.isMatrix ?? true }
         // Masks and tables that one file has and another has not move nobody.
@@ -98,6 +113,13 @@ package struct LayerCatalog: Sendable {
             return layer.at(own)
         }
         places = Dictionary(layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        var others: [String: Int] = [:]
+        for (place, layer) in layers.enumerated() {
+            for name in ties.names(layer.tensorName) where name != layer.tensorName {
+                others[name + layer.name.dropFirst(layer.tensorName.count)] = place
+            }
+        }
+        otherPlaces = others
         self.names = names
         self.reasons = reasons
         mlpInputNames = found.mlpInputs
@@ -148,6 +170,7 @@ package struct LayerCatalog: Sendable {
     ///   - isDefault: whether they were selected because none were named.
     package func leftOut(_ tensor: TensorRecord, chosen: Set<String>, isDefault: Bool) -> LeftOut? {
         if chosen.contains(tensor.name) { return nil }
+        if ties.isRepeated(tensor.name), layers.contains(where: { $0.tensorName == ties.first(tensor.name) }) { return .tied }
         if let reason = reasons[tensor.name] { return reason }
         guard isDefault else { return .notNamed }
         switch family.defaultLayers {
@@ -157,8 +180,18 @@ package struct LayerCatalog: Sendable {
         }
     }
 
-    /// The layer of this name, or nil if there is none.
-    package subscript(name: String) -> Layer? { places[name].map { layers[$0] } }
+    /// What a tensor is judging by its own name, shape and readers, whatever other names it has; nil for a weight matrix.
+    package func role(of tensor: String) -> LeftOut? { roles[tensor] }
+
+    /// The layer of this name, any of several, or nil if there is none.
+    package subscript(name: String) -> Layer? { (places[name] ?? otherPlaces[name]).map { layers[$0] } }
+
+    /// All names of a layer, that by which it is called first.
+    package func names(of layer: Layer) -> [String] {
+        let own = layer.tensorName
+        let others = ties.names(own).filter { $0 != own }
+        return [layer.name] + others.map { $0 + layer.name.dropFirst(own.count) }
+    }
 
     /// What the file calls a layer, if that is another name.
     func fileName(of layer: Layer) -> String? { fileNames?.name(of: layer) }

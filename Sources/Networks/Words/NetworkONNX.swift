@@ -43,7 +43,7 @@ struct NetworkONNX {
                     expected: Self.types.map(\.rawValue).joined(separator: ", "),
                     found: checkpoint[parameter.tensorName]?.dtype.rawValue ?? "a part")
             }
-            try writer.declare(tensor: record)
+            try writer.declare(tensor: record, isFixed: parameter.isFixed)
             // The network computes in single precision.
             parameters[ParameterID(index)] = writer.cast(record.name, to: .float)
         }
