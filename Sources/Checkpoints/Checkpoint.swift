@@ -52,6 +52,9 @@ package struct Checkpoint: Sendable {
     /// The bytes of a file with the graph of operations, in the form of ONNX; nil if none came with the weights.
     package var graph: ByteRegion? { module?.graphFile ?? companions[ONNXFile.graphName] }
 
+    /// The tensors that are one under several names.
+    package let ties: TiedTensors
+
     private let places: [String: Int]
 
     /// What the file calls the model's tensors, if it is a GGUF file whose model is read under transformers' names.
@@ -173,6 +176,8 @@ package struct Checkpoint: Sendable {
             unreadable = model.unreadable.filter { !encoded.replaced.contains($0.name) } + encoded.unreadable(path: weightPath)
         }
         self.tensors = tensors
+        // What a graph of ONNX names twice it has twice, even if both are the same bytes of another file.
+        ties = TiedTensors(weights.format == ONNX.format ? tensors.declaredTies : tensors.tied)
         keepsOrder = weights.keepsOrder
         let ownSettings = companions[Companions.configuration] == nil ? companions[Companions.sparseCircuitSettings] : nil
         configuration = ownSettings ?? companions[Companions.configuration]
@@ -203,6 +208,7 @@ package struct Checkpoint: Sendable {
         member = adapter.member
         key = adapter.key
         self.tensors = tensors
+        ties = TiedTensors(tensors.tied)
         stored = base.stored + adapter.stored
         unreadable = base.unreadable
         isDecoded = base.isDecoded
@@ -236,6 +242,7 @@ package struct Checkpoint: Sendable {
         member = original.member
         key = original.key
         self.tensors = tensors
+        ties = TiedTensors(tensors.tied)
         stored = original.stored
         self.unreadable = unreadable
         isDecoded = original.isDecoded

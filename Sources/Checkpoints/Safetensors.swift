@@ -51,6 +51,7 @@ enum Safetensors {
             }
         }
         unreadable.sort { $0.name.precedesNaturally($1.name) }
+        SafetensorsTies(content.metadata).apply(to: &tensors)
         return WeightFile(
             format: "safetensors",
             models: [

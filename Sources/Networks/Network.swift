@@ -122,6 +122,9 @@ package struct Network: Sendable {
         return places[Self.shortened(site)]
     }
 
+    /// What operations read that the graph has beside those of the answer: what other outputs are made of.
+    package internal(set) var beside: Beside?
+
     /// The only number of tokens that sequences may have; nil if the graph leaves it open.
     package internal(set) var fixedLength: Int? { didSet { derivations = Derivations() } }
 
@@ -154,10 +157,14 @@ package struct Network: Sendable {
 
     private var derivations = Derivations()
 
+    /// The tensors of the checkpoint that are one under several names.
+    private let ties: TiedTensors?
+
     init(
         nodes: [Node], parameters: [Parameter], values: ParameterValues, input: Input, output: NodeID, outputWidth: Int,
-        unusedTensors: [String], anatomy: Anatomy = Anatomy()
+        unusedTensors: [String], anatomy: Anatomy = Anatomy(), ties: TiedTensors? = nil
     ) {
+        self.ties = ties
         self.nodes = nodes
         self.parameters = parameters
         self.values = values
@@ -197,9 +204,16 @@ package struct Network: Sendable {
         nodes.indices.filter { nodes[$0].parameters.contains(parameter) }.map(NodeID.init)
     }
 
-    /// The parameter that a tensor of the checkpoint became.
+    /// All names of the tensor that a parameter is.
+    package func names(of parameter: ParameterID) -> [String] {
+        let name = parameters[parameter.index].name
+        return ties?.names(name) ?? [name]
+    }
+
+    /// The parameter that a tensor of the checkpoint became, under any name of the tensor.
     package func parameter(named name: String) -> ParameterID? {
-        parameters.firstIndex { $0.name == name }.map(ParameterID.init)
+        let first = ties?.first(name) ?? name
+        return parameters.firstIndex { $0.name == first }.map(ParameterID.init)
     }
 
     /// Which dimension of each node's output its neurons are.

@@ -26,7 +26,7 @@ package struct TrainedParameters: Sendable, Equatable {
             var found: Set<ParameterID> = []
             for pattern in patterns {
                 let glob = GlobPattern(pattern)
-                let matches = learned.filter { glob.matches(network.parameters[$0.index].name) }
+                let matches = learned.filter { network.names(of: $0).contains(where: glob.matches) }
                 guard !matches.isEmpty else {
                     let names = learned.prefix(3).map { "'\(network.parameters[$0.index].name)'" }.joined(separator: ", ")
                     throw Problem(

@@ -188,4 +188,28 @@ struct FoundLayers {
             }
         }
     }
+
+    /// Makes one layer of those that are one tensor under several names: the first that is a layer. It is a table, and the input of an MLP, if
+    /// it is so under any name.
+    mutating func join(_ ties: TiedTensors) {
+        guard !ties.groups.isEmpty else { return }
+        let known = Dictionary(grouping: layers.indices, by: { layers[$0].tensorName })
+        var repeated: Set<Int> = []
+        for names in ties.groups {
+            let members = names.filter { known[$0] != nil }
+            guard let first = members.first, let own = known[first], members.count > 1 else { continue }
+            for other in members.dropFirst() {
+                let places = known[other] ?? []
+                repeated.formUnion(places)
+                if reasons[first] == nil, let reason = reasons[other], reason.isMatrix {
+                    reasons[first] = reason
+                    if own.count == 1, places.count == 1 {
+                        layers[own[0]] = Layer(tensor: layers[own[0]].tensor, layout: layers[places[0]].layout)
+                    }
+                }
+                if mlpInputs.contains(other) { mlpInputs.insert(first) }
+            }
+        }
+        layers = layers.indices.filter { !repeated.contains($0) }.map { layers[$0] }
+    }
 }

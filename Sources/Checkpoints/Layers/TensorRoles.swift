@@ -13,6 +13,7 @@ struct TensorRoles {
         let named = namedRole(name, shape: shape, dtype: dtype)
         // Several matrices, not the filters of a convolution.
         if named == nil, shape.count > 2, let reading = readings?[name.full], reading.isStack { return .misfit }
+        if named == nil, let reading = readings?[name.full], reading.isAddend(shape) { return .positions }
         guard shape.count == 2, let reading = readings?[name.full] else { return named }
         switch named {
         case .relativePositions where reading.entries != nil: return named

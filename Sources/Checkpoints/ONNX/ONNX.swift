@@ -5,6 +5,8 @@ import Text
 ///
 /// A matrix is transposed to [out, in] as required by the operation that reads it: the graph decides what the shapes alone do not.
 enum ONNX {
+    static let format = "ONNX"
+
     /// Whether the file begins as an ONNX model: with the version of its format, then one of the fields that follow.
     static func isRecognised(_ head: [UInt8]) -> Bool {
         guard head.count >= 4, head[0] == 0x08, (3...64).contains(head[1]) else { return false }
@@ -121,9 +123,10 @@ enum ONNX {
                         name: entry.name, dtype: entry.tensor.typeName, shape: entry.tensor.shape, problem: error, path: path))
             }
         }
+        ONNXCopies(stored).apply(to: &tensors)
         for (place, message) in graph.sparse.enumerated() { unreadable.append(try sparse(message, place, path)) }
         return WeightFile(
-            format: "ONNX", models: [.init(key: "", tensors: tensors, unreadable: unreadable)],
+            format: format, models: [.init(key: "", tensors: tensors, unreadable: unreadable)],
             keepsOrder: isOrdered(graph, stored.map(\.value)))
     }
 

@@ -28,7 +28,9 @@ struct TorchExportConversion {
         let read = Set(program.nodes.flatMap { node in node.inputs.flatMap { $0.value.names } })
         let records = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         var declared: Set<String> = []
-        for (name, tensor) in program.parameters.sorted(by: { $0.key < $1.key }) where read.contains(name) {
+        let ties = TiedTensors(tensors.tied)
+        for (name, own) in program.parameters.sorted(by: { $0.key < $1.key }) where read.contains(name) {
+            let tensor = ties.first(own)
             guard let record = records[tensor] else {
                 throw Problem("is missing", subject: "tensor '\(tensor)'", expected: "the program's tensors")
             }

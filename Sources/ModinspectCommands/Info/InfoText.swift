@@ -98,7 +98,9 @@ enum InfoText {
         if let training = info.training { line("training", training.text) }
         if !info.metadata.isEmpty { line("metadata", metadata(info.metadata)) }
         let leftOut = Dictionary(grouping: info.tensors.compactMap(\.leftOut), by: { $0 })
-        let reasons = LeftOut.allCases.filter { $0 != .vector }.compactMap { reason in leftOut[reason].map { reason.counted($0.count) } }
+        let reasons = LeftOut.allCases.filter { ![.vector, .tied].contains($0) }.compactMap { reason in
+            leftOut[reason].map { reason.counted($0.count) }
+        }
         if !reasons.isEmpty { line("left out", reasons.joined(separator: ", ")) }
         if !info.globals.isEmpty { line("globals", globals(info)) }
         for part in info.trailing {

@@ -111,6 +111,7 @@ enum ONNXNetwork {
         conversion.graph.output = site
         conversion.graph.nameDecompositions()
         conversion.graph.fixed = ConstantTensors.fixed(in: conversion.graph, of: checkpoint, stored: model.stored)
+        conversion.graph.nameTied(checkpoint.ties)
         conversion.graph.shareTensors()
         if input.isOfTokens {
             conversion.vocabulary = conversion.vocabulary ?? conversion.tokenLimit
@@ -137,16 +138,22 @@ enum ONNXNetwork {
         for name in model.nodes.lazy.flatMap(\.inputs) {
             if let stored = model.stored[name], stored.type.isWhole { read.insert(stored.tensor) }
         }
-        // Numbers in a script's code are settings.
-        let isScript = checkpoint.module?.isScript == true
         var network = try conversion.graph.network(
             of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy,
-            ignoring: { read.contains($0) || isScript && $0.hasPrefix("CONSTANTS.") && checkpoint[$0]?.shape.isEmpty == true })
+            ignoring: { read.contains($0) || isSetting($0, in: checkpoint) })
+        network.beside = conversion.beside(order, in: network)
         network.fixedLength = input.length
         network.isLengthOfFile = input.isLengthOfFile
         network.shortestLength = input.length == nil ? input.lengths.shortest : nil
         (network.classLabels, network.classNames) = classes(model, checkpoint, count: shape.last ?? 1)
         return network
+    }
+
+    /// Whether a tensor is a setting of operators, which an exporter keeps among the weights: numbers in a script's code, lengths and axes.
+    static func isSetting(_ name: String, in checkpoint: Checkpoint) -> Bool {
+        guard let record = checkpoint[name] else { return false }
+        if name.hasPrefix("CONSTANTS.") { return record.shape.isEmpty }
+        return ConstantTensors.isExporters(name) && (!record.dtype.isFloatingPoint || record.elementCount == 1)
     }
 
     // MARK: Inputs and outputs
