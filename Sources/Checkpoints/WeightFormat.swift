@@ -114,7 +114,9 @@ enum WeightFormat: CaseIterable {
     }
 
     private static func readZip(_ directory: ZipDirectory, _ region: ByteRegion, path: String) throws -> WeightFile {
-        var file = try readMembers(directory, region, path: path)
+        // What reads the members looks for the end of the zip file at the end of the bytes.
+        let own = region.slice(offset: 0, count: region.count - directory.trailingByteCount) ?? region
+        var file = try readMembers(directory, own, path: path)
         if directory.trailingByteCount > 0 {
             file.assumptions.append("\(ByteText.counted(directory.trailingByteCount, "byte")) behind the zip file's end are not read")
         }

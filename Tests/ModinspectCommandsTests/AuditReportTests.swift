@@ -142,7 +142,7 @@ private final class Document: NSObject, XMLParserDelegate {
         let row = try AuditRow(line: Array(line.utf8))
         #expect(row.model == nil)
         let report = AuditReport(rows: AuditRow.completed([row]), settings: AuditSettings(version: "1"))
-        #expect(report.text(width: 80).contains("unscanned 3"))
+        #expect(report.text(width: 80).contains("unscanned 1"))
         let rows = report.tsv.split(separator: "\n").map { $0.split(separator: "\t", omittingEmptySubsequences: false) }
         let cells = Dictionary(uniqueKeysWithValues: zip(rows[0], rows[1]))
         #expect(cells["unscanned"] == "3" && cells["nan"] == "")

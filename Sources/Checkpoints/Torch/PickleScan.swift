@@ -82,6 +82,7 @@ package struct PickleScan: Sendable {
     }
 
     private mutating func scanEntries(of directory: ZipDirectory, in region: ByteRegion, _ member: String?, _ depth: Int) {
+        let region = region.slice(offset: 0, count: region.count - directory.trailingByteCount) ?? region
         let wasInScript = isInScript
         isInScript = TorchZip.isScript(directory)
         defer { isInScript = wasInScript }
