@@ -85,8 +85,9 @@ enum ONNX {
             let tensor = try ONNXTensor(message)
             if !tensor.isText { stored.append((output, tensor, true)) }
         }
-        let uses = ONNXUses(graph, stored: Set(stored.map(\.name)))
-        let names = finalNames(stored.map(\.name), uses.names)
+        let own = Set(stored.map(\.name))
+        let uses = ONNXUses(graph, stored: own)
+        let names = finalNames(stored.map(\.name), uses.names.merging(KerasNames(graph, stored: own).names) { $1 })
         var tensors: [StoredTensor] = []
         for (place, entry) in stored.enumerated() {
             let use = uses.uses[entry.name]

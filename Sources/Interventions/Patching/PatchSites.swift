@@ -64,6 +64,9 @@ package struct PatchSites: Sendable {
         let hasPositions: Bool
     }
 
+    /// What names the model's scores where no site is called so.
+    static let logits = "logits"
+
     let entries: [Entry]
     private let output: String
     private let isSequential: Bool
@@ -183,7 +186,7 @@ package struct PatchSites: Sendable {
             return try (headed.isEmpty ? whole : headed).flatMap { try cut($0, granularity) }
         }
         if let parts = try numbered(pattern, granularity) { return parts }
-        if glob.matches(output) { throw isOutput(output) }
+        if glob.matches(output) || pattern == Self.logits { throw isOutput(output) }
         if let problem = sentenceProblem, glob.matches("sentence_embed") { throw Problem("there is no site 'sentence_embed': \(problem)") }
         throw Problem("no site matches '\(pattern)'", nearest: nearest(to: pattern))
     }

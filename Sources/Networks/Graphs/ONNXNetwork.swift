@@ -110,6 +110,7 @@ enum ONNXNetwork {
         let site = try conversion.site(of: value, for: output.name)
         conversion.graph.output = site
         conversion.graph.nameDecompositions()
+        conversion.graph.leaveOutUnread(but: input.name)
         conversion.graph.fixed = ConstantTensors.fixed(in: conversion.graph, of: checkpoint, stored: model.stored)
         conversion.graph.nameTied(checkpoint.ties)
         conversion.graph.shareTensors()
@@ -214,6 +215,13 @@ enum ONNXNetwork {
             if open.count > 1, let number = beside[value.name] { constants[value.name] = number } else { rest.append(value) }
         }
         guard let value = rest.first, rest.count == 1 else {
+            // tf2onnx writes no numbers for some constants, whose names are those of operations: those of Keras's Normalization.
+            let lost = rest.filter { $0.name.contains("/") && $0.name.hasSuffix(":0") }
+            if !lost.isEmpty, lost.count == rest.count - 1 {
+                throw Problem(
+                    "the export has left out the numbers of constants, which are inputs instead",
+                    found: lost.map { "'\($0.name)'" }.joined(separator: ", "))
+            }
             throw Problem(
                 "a model of several inputs is not run", expected: "one input that data is given for",
                 found: rest.isEmpty ? "none" : rest.map { "'\($0.name)'" }.joined(separator: ", "))
