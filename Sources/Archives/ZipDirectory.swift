@@ -38,6 +38,8 @@ package struct ZipDirectory: Sendable {
     package let entries: [Entry]
     /// The bytes between the directory and the end of the file that belong to neither: another zip file stands there, for one.
     package let unclaimedByteCount: Int
+    /// The bytes behind the zip file's end, which were appended to it.
+    package let trailingByteCount: Int
 
     /// Reads the directory of the zip file whose bytes are `region`; nil if the bytes do not begin as a zip file does.
     ///
@@ -85,6 +87,13 @@ package struct ZipDirectory: Sendable {
         try Self.checkDisjoint(places, entries)
         self.entries = entries
         unclaimedByteCount = end.unclaimedByteCount
+        trailingByteCount = end.trailingByteCount
+    }
+
+    /// Why a file is refused that should end where the zip file does; nil if it does.
+    package var trailingProblem: Problem? {
+        trailingByteCount == 0
+            ? nil : Problem("bytes stand behind the zip file's end", expected: "none", found: ByteText.counted(trailingByteCount, "byte"))
     }
 
     /// The entry called `name`.
@@ -113,15 +122,35 @@ private struct EndRecord {
     let directoryOffset: Int
     /// The bytes between the directory and this record, or its first part where it has two.
     private(set) var unclaimedByteCount: Int
+    /// The bytes behind this record and its comment.
+    private(set) var trailingByteCount = 0
 
     private static let size = 22
     private static let size64 = 56
     private static let locatorSize = 20
+    private static let longestComment = 0xFFFF
+    /// The bytes at the end of a file among which the end of a zip file is looked for.
+    private static let searchLimit = 1 << 24
 
     init(_ region: ByteRegion) throws(Problem) {
-        guard let position = Self.find(region) else {
+        if let position = Self.find(region) {
+            self = try Self(region, at: position)
+            return
+        }
+        guard let last = Self.lastBeforeOthers(region) else {
             throw Problem("the zip file's end is missing", hint: "the file is truncated")
         }
+        // Those who look for the end look no further.
+        guard last.trailing <= Self.longestComment, Self.records(region, within: Self.longestComment).count == 1 else {
+            throw Problem(
+                "bytes stand behind the zip file's end", expected: "at most \(Self.longestComment), without another end among them",
+                found: ByteText.counted(last.trailing, "byte"))
+        }
+        self = last.record
+        trailingByteCount = last.trailing
+    }
+
+    private init(_ region: ByteRegion, at position: Int) throws(Problem) {
         guard let record = region.slice(offset: position, count: Self.size),
             let disk = record.integer(at: 4, as: UInt16.self), let startDisk = record.integer(at: 6, as: UInt16.self),
             let countHere = record.integer(at: 8, as: UInt16.self), let count = record.integer(at: 10, as: UInt16.self),
@@ -173,7 +202,7 @@ private struct EndRecord {
     private static func find(_ region: ByteRegion) -> Int? {
         guard region.count >= size else { return nil }
         let last = region.count - size
-        for position in stride(from: last, through: max(0, last - 0xFFFF), by: -1)
+        for position in stride(from: last, through: max(0, last - longestComment), by: -1)
         where region.integer(at: position, as: UInt32.self) == Signature.end {
             if let comment = region.integer(at: position + 20, as: UInt16.self), position + size + Int(comment) == region.count {
                 return position
@@ -181,6 +210,44 @@ private struct EndRecord {
         }
         return nil
     }
+}
+
+extension EndRecord {
+    /// The last record that is the end of a zip file from the first byte on and has other bytes behind it.
+    private static func lastBeforeOthers(_ region: ByteRegion) -> (record: EndRecord, trailing: Int)? {
+        for position in records(region, within: searchLimit) {
+            guard let comment = region.integer(at: position + 20, as: UInt16.self) else { continue }
+            let end = position + size + Int(comment)
+            guard let record = try? EndRecord(region, at: position), record.unclaimedByteCount == 0,
+                record.entryCount == 0 || region.integer(at: record.directoryOffset, as: UInt32.self) == Signature.centralHeader
+            else { continue }
+            return (record, region.count - end)
+        }
+        return nil
+    }
+
+    /// The places of what looks like such a record with its comment, from the last one on.
+    private static func records(_ region: ByteRegion, within limit: Int) -> [Int] {
+        let last = region.count - size
+        let first = max(0, last - limit)
+        guard last >= first else { return [] }
+        return region.withUnsafeBytes { bytes -> [Int] in
+            var found: [Int] = []
+            var position = last
+            while position >= first, found.count < recordLimit {
+                if bytes[position] == 0x50, bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self).littleEndian == Signature.end,
+                    position + size + Int(bytes.loadUnaligned(fromByteOffset: position + 20, as: UInt16.self).littleEndian) <= bytes.count
+                {
+                    found.append(position)
+                }
+                position -= 1
+            }
+            return found
+        }
+    }
+
+    /// What looks like the end of a zip file and is none.
+    private static let recordLimit = 1 << 10
 }
 
 /// One entry of the central directory.

@@ -20,7 +20,7 @@ extension ZipDirectory {
             next = place + 4
             let end = place + endLength + Int(commentLength)
             guard end <= region.count, let part = region.slice(offset: start, count: end - start),
-                let directory = try? ZipDirectory(part)
+                let directory = try? ZipDirectory(part), directory.trailingByteCount == 0
             else { continue }
             found.append((directory, part))
             start = end

@@ -152,7 +152,7 @@ package struct Examination {
         // The digest is the same whatever else a file says.
         let named = checkpoint.module == nil && checkpoint.graph == nil ? catalog : LayerCatalog(checkpoint, judgesByNames: true)
         for tensor in checkpoint.tensors {
-            let reason = named.leftOut(tensor, chosen: [], isDefault: false)
+            let reason = named.role(of: tensor.name)
             if let first = firsts[tensor.name] {
                 if let content = shared[first] { digest.add(tensor.name, reason: reason, shape: tensor.shape, digest: content) }
                 continue

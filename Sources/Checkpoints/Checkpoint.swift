@@ -52,6 +52,9 @@ package struct Checkpoint: Sendable {
     /// The bytes of a file with the graph of operations, in the form of ONNX; nil if none came with the weights.
     package var graph: ByteRegion? { module?.graphFile ?? companions[ONNXFile.graphName] }
 
+    /// The tensors that are one under several names.
+    package let ties: TiedTensors
+
     private let places: [String: Int]
 
     /// What the file calls the model's tensors, if it is a GGUF file whose model is read under transformers' names.
@@ -112,11 +115,24 @@ package struct Checkpoint: Sendable {
         try CheckpointOpener(path: path, options: options).open(content).translatedFromLlamaCpp()
     }
 
+    /// Opens every model of the file at `path`, where it holds several and no key picks one; of an archive of several files ``Options/member``
+    /// picks one all the same.
+    ///
+    /// - Throws: ``Problem`` as above, and for a file of more models than anybody wants to see.
+    package static func openEach(_ path: String, options: Options = .init()) throws -> [Checkpoint] {
+        let found = try CheckpointOpener(path: path, options: options).find()
+        let models = found.weights.models
+        let keys: [String?] = options.key == nil && (2...mostModels).contains(models.count) ? models.map { $0.key } : [options.key]
+        return try keys.map { try found.checkpoint(key: $0).translatedFromLlamaCpp() }
+    }
+
+    private static let mostModels = 64
+
     init(
         path: String, container: String, member: String?, weights: WeightFile, key: String?, weightPath: String,
         companions: [String: ByteRegion], sources: [ByteRegion]
     ) throws {
-        let model = try weights.splittingAdapters().model(key: key, path: weightPath)
+        let model = try weights.model(key: key, path: weightPath)
         guard !model.tensors.isEmpty || !model.unreadable.isEmpty else { throw Problem(path: weightPath, problem: "holds no tensors") }
         // Before anything looks a stored tensor up by its name.
         var storedNames = DistinctNames()
@@ -160,6 +176,8 @@ package struct Checkpoint: Sendable {
             unreadable = model.unreadable.filter { !encoded.replaced.contains($0.name) } + encoded.unreadable(path: weightPath)
         }
         self.tensors = tensors
+        // What a graph of ONNX names twice it has twice, even if both are the same bytes of another file.
+        ties = TiedTensors(weights.format == ONNX.format ? tensors.declaredTies : tensors.tied)
         keepsOrder = weights.keepsOrder
         let ownSettings = companions[Companions.configuration] == nil ? companions[Companions.sparseCircuitSettings] : nil
         configuration = ownSettings ?? companions[Companions.configuration]
@@ -190,6 +208,7 @@ package struct Checkpoint: Sendable {
         member = adapter.member
         key = adapter.key
         self.tensors = tensors
+        ties = TiedTensors(tensors.tied)
         stored = base.stored + adapter.stored
         unreadable = base.unreadable
         isDecoded = base.isDecoded
@@ -223,6 +242,7 @@ package struct Checkpoint: Sendable {
         member = original.member
         key = original.key
         self.tensors = tensors
+        ties = TiedTensors(tensors.tied)
         stored = original.stored
         self.unreadable = unreadable
         isDecoded = original.isDecoded

@@ -7,9 +7,34 @@ struct CheckpointOpener {
     let path: String
     let options: Checkpoint.Options
 
-    func open() throws -> Checkpoint {
+    /// What a path holds, before one of the models in it is chosen.
+    struct Found {
+        let path: String
+        let container: String
+        let member: String?
+        /// Those of a model's adapters are models of their own.
+        let weights: WeightFile
+        /// The file of the weights, for messages.
+        let weightPath: String
+        let companions: [String: ByteRegion]
+        let sources: [ByteRegion]
+
+        /// - Parameter key: that of the model; nil for the only one.
+        func checkpoint(key: String?) throws -> Checkpoint {
+            try Checkpoint(
+                path: path, container: container, member: member, weights: weights, key: key, weightPath: weightPath,
+                companions: companions, sources: sources)
+        }
+    }
+
+    func open() throws -> Checkpoint { try find().checkpoint(key: options.key) }
+
+    /// Opens bytes that were found at ``path``.
+    func open(_ region: ByteRegion) throws -> Checkpoint { try find(region).checkpoint(key: options.key) }
+
+    func find() throws -> Found {
         if path != "-", FilePath.isDirectory(path) {
-            return try openContainer(DirectoryContainer(path: path))
+            return try findContainer(DirectoryContainer(path: path))
         }
         let region: ByteRegion
         do {
@@ -17,7 +42,7 @@ struct CheckpointOpener {
         } catch {
             throw error.at(path: path)
         }
-        return try open(region)
+        return try find(region)
     }
 
     /// Whether what begins with `head` can be a checkpoint: what cannot is refused by ``open(_:)`` too.
@@ -25,32 +50,32 @@ struct CheckpointOpener {
         ArchiveFormat(head: Array(head.prefix(512))) != nil || WeightFormat(head: Array(head.prefix(ContainerFile.headLength))) != nil
     }
 
-    /// Opens bytes that were found at ``path``.
-    func open(_ region: ByteRegion) throws -> Checkpoint {
+    private func find(_ region: ByteRegion) throws -> Found {
         if path.hasSuffix(DistributedCheckpoint.partEnding), let impostor = Impostor.name(path) { throw impostor.error(path: path) }
         switch ArchiveFormat(region) {
         case .zip:
             let directory = try WeightFormat.zipDirectory(region, path: path)
-            if WeightFormat.isWeightFile(directory) { return try openFile(region) }
-            return try openContainer(ZipContainer(directory, region: region, path: path))
+            if WeightFormat.isWeightFile(directory) { return try findFile(region) }
+            if let problem = directory.trailingProblem { throw problem.at(path: path) }
+            return try findContainer(ZipContainer(directory, region: region, path: path))
         case .tar, .gzip, .zstandard, .xz, .bzip2:
-            return try openArchive(region)
+            return try findArchive(region)
         case nil where path != "-" && MemberPath.baseName(path) == DistributedMetadata.fileName:
-            return try CheckpointOpener(path: path.contains("/") ? MemberPath.folder(path) : ".", options: options).open()
+            return try CheckpointOpener(path: path.contains("/") ? MemberPath.folder(path) : ".", options: options).find()
         case nil:
-            if path != "-", ModelFiles.isIndex(MemberPath.baseName(path)) { return try openIndex(region) }
-            return try openFile(region)
+            if path != "-", ModelFiles.isIndex(MemberPath.baseName(path)) { return try findIndex(region) }
+            return try findFile(region)
         }
     }
 
     /// A tar, or one compressed file.
-    private func openArchive(_ region: ByteRegion) throws -> Checkpoint {
+    private func findArchive(_ region: ByteRegion) throws -> Found {
         let single: ByteRegion
         let label: String
         do {
             guard let reader = try ArchiveReader(region) else { throw Problem("is not an archive") }
             guard reader.isSingleFile else {
-                return try openContainer(
+                return try findContainer(
                     ArchiveContainer(reader, region: region, path: path, member: options.member.map(MemberPath.trimmed)))
             }
             guard try reader.next() != nil else { throw Problem("the compressed file is empty") }
@@ -61,11 +86,11 @@ struct CheckpointOpener {
         }
         try refuseMember()
         let weights = try WeightFormat.read(single, name: tensorName(MemberPath.stem(path)), path: path)
-        return try checkpoint("\(label), \(weights.format)", weights, companions: [:], sources: [region])
+        return found("\(label), \(weights.format)", weights, companions: [:], sources: [region])
     }
 
     /// A single weight file.
-    private func openFile(_ region: ByteRegion) throws -> Checkpoint {
+    private func findFile(_ region: ByteRegion) throws -> Found {
         try refuseMember()
         let beside: Neighbours = path == "-" ? .none : .besides(path)
         let weights = try WeightFormat.read(region, name: tensorName(path), path: path, neighbours: beside)
@@ -78,7 +103,7 @@ struct CheckpointOpener {
             let regions = try paths.map { try $0 == path ? region : ByteRegion.mapping(checkpoint: $0) }
             let files = try zip(regions, paths).map { try WeightFormat.read($0, name: MemberPath.stem($1), path: $1) }
             let whole = try WeightFile.joining(files, paths: paths, path: path)
-            return try checkpoint(whole.format, whole, companions: neighbours(), sources: regions)
+            return try found(whole.format, whole, companions: neighbours(), sources: regions)
         }
         let name = MemberPath.baseName(path)
         let companions: [String: ByteRegion]
@@ -88,11 +113,11 @@ struct CheckpointOpener {
             // One of several files of a model is described by what lies beside it as well.
             companions = path == "-" || ModelFiles.rank(name) == nil && !ModelFiles.isShard(name) ? [:] : try neighbours()
         }
-        return try checkpoint(weights.format, weights, companions: companions, sources: [region] + beside.regions)
+        return found(weights.format, weights, companions: companions, sources: [region] + beside.regions)
     }
 
     /// An index and its shards in the same folder.
-    private func openIndex(_ region: ByteRegion) throws -> Checkpoint {
+    private func findIndex(_ region: ByteRegion) throws -> Found {
         try refuseMember()
         let index = try ShardIndex(region, path: path)
         let paths = index.shards.map(neighbour)
@@ -105,10 +130,10 @@ struct CheckpointOpener {
             }
         }
         let weights = try index.join(files, key: options.key, paths: paths, path: path)
-        return try checkpoint(weights.format, weights, companions: neighbours(), sources: regions)
+        return try found(weights.format, weights, companions: neighbours(), sources: regions)
     }
 
-    private func openContainer(_ container: some Container) throws -> Checkpoint {
+    private func findContainer(_ container: some Container) throws -> Found {
         if let refusal = TorchLegacy.tarRefusal(memberNames: container.files.map(\.name), path: path) { throw refusal }
         let file = try ModelChoice(container, member: options.member).file
         let companionFiles = companions(of: file, in: container)
@@ -137,8 +162,8 @@ struct CheckpointOpener {
             regions = [bytes] + beside.regions
         }
         if weights.part != nil { (weights, regions) = try readParts(container, part: file, weights) }
-        return try Checkpoint(
-            path: path, container: "\(container.label), \(weights.format)", member: file.name, weights: weights, key: options.key,
+        return Found(
+            path: path, container: "\(container.label), \(weights.format)", member: file.name, weights: weights.splittingAdapters(),
             weightPath: container.displayPath(file.name), companions: companions, sources: container.sources(of: regions))
     }
 
@@ -210,11 +235,11 @@ struct CheckpointOpener {
         }
     }
 
-    private func checkpoint(
+    private func found(
         _ container: String, _ weights: WeightFile, companions: [String: ByteRegion], sources: [ByteRegion]
-    ) throws -> Checkpoint {
-        try Checkpoint(
-            path: path, container: container, member: nil, weights: weights, key: options.key, weightPath: path,
+    ) -> Found {
+        Found(
+            path: path, container: container, member: nil, weights: weights.splittingAdapters(), weightPath: path,
             companions: companions, sources: sources)
     }
 

@@ -86,6 +86,9 @@ package enum NPY {
         return dtype
     }
 
+    /// The type of that description in a header; nil if it is none that is read.
+    static func type(named descriptor: String) -> DType? { dtypes[descriptor] }
+
     private static let dtypes: [String: DType] = [
         "f8": .f64, "f4": .f32, "f2": .f16, "i8": .i64, "i4": .i32, "i2": .i16, "i1": .i8,
         "u8": .u64, "u4": .u32, "u2": .u16, "u1": .u8, "b1": .bool,

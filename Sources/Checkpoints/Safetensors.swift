@@ -51,6 +51,7 @@ enum Safetensors {
             }
         }
         unreadable.sort { $0.name.precedesNaturally($1.name) }
+        SafetensorsTies(content.metadata).apply(to: &tensors)
         return WeightFile(
             format: "safetensors",
             models: [
@@ -133,6 +134,9 @@ enum Safetensors {
 
     /// The format's name of a type; nil for types that it lacks.
     static func typeName(_ dtype: DType) -> String? { names[dtype] }
+
+    /// The type of that name in the format; nil if it is none that is read.
+    static func type(named name: String) -> DType? { dtypes[name] }
 
     private static let names = Dictionary(uniqueKeysWithValues: dtypes.map { ($0.value, $0.key) })
 

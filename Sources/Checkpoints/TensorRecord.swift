@@ -18,6 +18,8 @@ package struct TensorRecord: Sendable {
     package let derived: (any DerivedValues)?
     /// Whether the elements are the stored ones with the other sign, as PyTorch keeps views of conjugated imaginary parts.
     package private(set) var isNegated = false
+    /// Whether the file says that the tensor is another one under a second name.
+    private(set) var isSecondName = false
 
     /// A tensor whose elements are in row-major order.
     ///
@@ -92,6 +94,13 @@ package struct TensorRecord: Sendable {
     func named(_ name: String) -> TensorRecord {
         var record = self
         record.name = name
+        return record
+    }
+
+    /// The same tensor under another name, of which the file says that it is no tensor of its own.
+    func secondNamed(_ name: String) -> TensorRecord {
+        var record = named(name)
+        record.isSecondName = true
         return record
     }
 

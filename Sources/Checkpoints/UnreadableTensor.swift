@@ -13,13 +13,20 @@ package struct UnreadableTensor: Sendable {
     package let bytes: ByteRegion?
     /// Why it cannot be read, with its file and its name.
     package let problem: Problem
+    /// Its place among all tensors of its model; nil if the order of the file means nothing.
+    private(set) var place: Int?
+    /// Whether it could be read in a whole file, if its type can: not what has no numbers by its kind.
+    let isDamaged: Bool
 
     /// - Parameters:
     ///   - problem: what is wrong, without the tensor's name.
     ///   - path: the file; nil where whoever shows the problem names it.
+    ///   - isDamaged: whether it could be read in a whole file, if its type can.
     init(
-        name: String, dtype: String? = nil, shape: [Int]? = nil, bytes: ByteRegion? = nil, problem: Problem, path: String?
+        name: String, dtype: String? = nil, shape: [Int]? = nil, bytes: ByteRegion? = nil, problem: Problem, path: String?,
+        isDamaged: Bool = true
     ) {
+        self.isDamaged = isDamaged
         self.name = name
         self.dtype = dtype
         self.shape = shape
@@ -41,6 +48,13 @@ package struct UnreadableTensor: Sendable {
         return problem
     }
 
+    /// The same tensor at a place in its model.
+    func at(_ place: Int) -> UnreadableTensor {
+        var tensor = self
+        tensor.place = place
+        return tensor
+    }
+
     /// Whether it could be a weight matrix: its shape is not known, or has two dimensions or more.
     var mayBeMatrix: Bool { shape.map { $0.count >= 2 } ?? true }
 }
@@ -56,10 +70,10 @@ extension WeightFile.Model {
     init(key: String, _ tensors: [ReadTensor]) {
         var records: [TensorRecord] = []
         var unreadable: [UnreadableTensor] = []
-        for tensor in tensors {
+        for (place, tensor) in tensors.enumerated() {
             switch tensor {
             case .record(let record): records.append(record)
-            case .unreadable(let tensor): unreadable.append(tensor)
+            case .unreadable(let tensor): unreadable.append(tensor.at(place))
             }
         }
         self.init(key: key, tensors: records, unreadable: unreadable)

@@ -114,6 +114,16 @@ enum WeightFormat: CaseIterable {
     }
 
     private static func readZip(_ directory: ZipDirectory, _ region: ByteRegion, path: String) throws -> WeightFile {
+        // What reads the members looks for the end of the zip file at the end of the bytes.
+        let own = region.slice(offset: 0, count: region.count - directory.trailingByteCount) ?? region
+        var file = try readMembers(directory, own, path: path)
+        if directory.trailingByteCount > 0 {
+            file.assumptions.append("\(ByteText.counted(directory.trailingByteCount, "byte")) behind the zip file's end are not read")
+        }
+        return file
+    }
+
+    private static func readMembers(_ directory: ZipDirectory, _ region: ByteRegion, path: String) throws -> WeightFile {
         if TorchZip.isTorchZip(directory) {
             var file = try TorchZip.read(directory, region: region, path: path)
             if directory.unclaimedByteCount > 0 {

@@ -224,6 +224,7 @@ private struct NPZMembers {
         self.file = file
         do throws(Problem) {
             guard let directory = try ZipDirectory(file.content) else { throw Problem("is not a zip file") }
+            if let problem = directory.trailingProblem { throw problem }
             self.directory = directory
         } catch {
             throw error.at(path: file.path)

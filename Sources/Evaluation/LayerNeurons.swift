@@ -18,8 +18,8 @@ package struct LayerNeurons: Sendable {
         guard let parameter = network.parameter(named: layer.name) else {
             throw Problem("the network does not read it", subject: subject)
         }
-        let shapes = try network.shapes(for: network.exampleBatch)
-        let dimensions = NeuronDimensions(network)
+        let shapes = try network.exampleShapes()
+        let dimensions = network.neuronDimensions
         func neurons(_ node: NodeID) -> Int { dimensions.places(of: node, in: shapes[node.index]).neurons }
         let reader = network.readers(of: parameter).first { node in
             guard case .produces(let weights) = network.nodes[node.index].operation.neurons else { return false }

@@ -29,8 +29,8 @@ package struct AblatedLayer: Sendable {
             throw Problem(layer: layer.name, "the network does not read it")
         }
         self.parameter = parameter
-        let shapes = try? network.shapes(for: network.exampleBatch)
-        let dimensions = NeuronDimensions(network)
+        let shapes = try? network.exampleShapes()
+        let dimensions = network.neuronDimensions
         let readers = network.readers(of: parameter)
         let node = readers.first { reader in
             guard Self.reads(layer, network.nodes[reader.index].operation) else { return false }

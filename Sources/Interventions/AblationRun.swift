@@ -50,7 +50,7 @@ extension ClusterAblation {
         _ layers: [AblatedLayer], _ batches: SampleBatches, threads: Int, progress: () -> Void
     ) throws -> [[Float]] {
         let nodes = layers.map(\.node)
-        let dimensions = NeuronDimensions(batches.network)
+        let dimensions = batches.network.neuronDimensions
         var sums: [[Double]] = []
         var counts: [Int] = []
         try BatchLoop(count: batches.ranges.count, threads: threads).run(

@@ -11,7 +11,6 @@ package final class Executor {
     let plan: RunPlan
     let team: Team
     private let arena: Arena
-    private(set) lazy var dimensions = NeuronDimensions(network)
     private lazy var memory = StepMemory(plan, arena.memory())
     private(set) var values: [NodeID: Tensor] = [:]
     private(set) var lastRun: (batch: Batch, parameters: ParameterValues, interventions: [Intervention])?
@@ -87,7 +86,7 @@ package final class Executor {
             if step.raw != nil { memory.outputs[index].copy(from: raw) }
             if step.isIntervened {
                 for (place, intervention) in interventions.enumerated() where intervention.node == step.node {
-                    changes[place] += intervention.apply(to: memory.outputs[index], dimensions[step.node])
+                    changes[place] += intervention.apply(to: memory.outputs[index], network.neuronDimensions[step.node])
                 }
             }
             values[step.node] = memory.outputs[index]

@@ -149,7 +149,7 @@ package final class Gradients {
                 for intervention in last.interventions where intervention.node == step.node {
                     var mask = intervention
                     mask.replacement = .zero
-                    _ = mask.apply(to: gradient, executor.dimensions[step.node])
+                    _ = mask.apply(to: gradient, executor.network.neuronDimensions[step.node])
                 }
             }
             step.operation.backward(

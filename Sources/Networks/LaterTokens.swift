@@ -1,4 +1,3 @@
-import Synchronization
 import Tensors
 
 /// Whether a network's output at a position depends on the tokens that follow it: what makes next tokens a meaningless question.
@@ -6,16 +5,11 @@ import Tensors
 /// Families say it, and so does attention that was recognised in a graph. Everything else that a graph may do is asked by running it: a few
 /// sequences, then the same ones with other tokens at their end. Where nothing before those changes by a single bit, nothing is seen of them.
 final class LaterTokens: Sendable {
-    private let found = Mutex<Bool?>(nil)
+    private let found = Derived<Bool>()
 
     /// Runs the network when it is first asked; a network that cannot be run sees nothing.
     func areRead(by network: Network) -> Bool {
-        found.withLock { found in
-            if let found { return found }
-            let isRead = Self.run(network)
-            found = isRead
-            return isRead
-        }
+        found.value { Self.run(network) }
     }
 
     /// Sequences are no longer than this where their length is open.

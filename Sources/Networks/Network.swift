@@ -50,8 +50,6 @@ package struct Parameter: Sendable {
     package let slices: [TensorRecord.Slice]
     /// How the tensor is stored, if its dimensions are read in another order.
     package let stored: StoredOrder?
-    /// Whether it is a constant of the model that training leaves as it is.
-    package internal(set) var isFixed = false
 
     /// The shape of a stored tensor, and its dimensions in the order in which they are read.
     package struct StoredOrder: Sendable {
@@ -102,7 +100,7 @@ package struct Network: Sendable {
     }
 
     /// Each after all that it reads.
-    package internal(set) var nodes: [Node]
+    package internal(set) var nodes: [Node] { didSet { derivations = Derivations() } }
     package let parameters: [Parameter]
     /// The numbers of the parameters, in their order.
     package let values: ParameterValues
@@ -124,17 +122,23 @@ package struct Network: Sendable {
         return places[Self.shortened(site)]
     }
 
+    /// What operations read that the graph has beside those of the answer: what other outputs are made of.
+    package internal(set) var beside: Beside?
+
     /// The only number of tokens that sequences may have; nil if the graph leaves it open.
-    package internal(set) var fixedLength: Int?
+    package internal(set) var fixedLength: Int? { didSet { derivations = Derivations() } }
 
     /// Whether the file says that sequences have that length, rather than that its operators go together with no other.
     var isLengthOfFile = false
 
     /// The fewest tokens that the export was made for, or that its layers need; nil if there may be any number.
-    package internal(set) var shortestLength: Int?
+    package internal(set) var shortestLength: Int? { didSet { derivations = Derivations() } }
 
     /// Finds whether later tokens are seen; nil where it is known, or makes no difference.
     var laterTokens: LaterTokens?
+
+    /// The tensors that no training changes, by the names of their parameters.
+    var fixedTensors = FixedTensors()
 
     /// What the file calls the classes that the outputs score, in their order; nil if it does not say.
     package internal(set) var classLabels: [Int]?
@@ -144,10 +148,23 @@ package struct Network: Sendable {
 
     private let places: [String: NodeID]
 
+    /// What follows from the nodes, derived once for all copies of the network.
+    private struct Derivations {
+        let dimensions = Derived<NeuronDimensions>()
+        let exampleBatch = Derived<BatchShape>()
+        let exampleShapes = Derived<Result<[[Int]], Problem>>()
+    }
+
+    private var derivations = Derivations()
+
+    /// The tensors of the checkpoint that are one under several names.
+    private let ties: TiedTensors?
+
     init(
         nodes: [Node], parameters: [Parameter], values: ParameterValues, input: Input, output: NodeID, outputWidth: Int,
-        unusedTensors: [String], anatomy: Anatomy = Anatomy()
+        unusedTensors: [String], anatomy: Anatomy = Anatomy(), ties: TiedTensors? = nil
     ) {
+        self.ties = ties
         self.nodes = nodes
         self.parameters = parameters
         self.values = values
@@ -187,9 +204,32 @@ package struct Network: Sendable {
         nodes.indices.filter { nodes[$0].parameters.contains(parameter) }.map(NodeID.init)
     }
 
-    /// The parameter that a tensor of the checkpoint became.
+    /// All names of the tensor that a parameter is.
+    package func names(of parameter: ParameterID) -> [String] {
+        let name = parameters[parameter.index].name
+        return ties?.names(name) ?? [name]
+    }
+
+    /// The parameter that a tensor of the checkpoint became, under any name of the tensor.
     package func parameter(named name: String) -> ParameterID? {
-        parameters.firstIndex { $0.name == name }.map(ParameterID.init)
+        let first = ties?.first(name) ?? name
+        return parameters.firstIndex { $0.name == first }.map(ParameterID.init)
+    }
+
+    /// Which dimension of each node's output its neurons are.
+    package var neuronDimensions: NeuronDimensions { derivations.dimensions.value { NeuronDimensions(self) } }
+
+    /// A batch of a shape that the network can read, its images square; of 32x32 if no square up to 512x512 fits.
+    package var exampleBatch: BatchShape { derivations.exampleBatch.value { fittingBatch() } }
+
+    /// The shapes of all outputs for ``exampleBatch``.
+    ///
+    /// - Throws: ``Problem`` if shapes do not go together for any batch.
+    package func exampleShapes() throws(Problem) -> [[Int]] {
+        try derivations.exampleShapes.value { () -> Result<[[Int]], Problem> in
+            let batch = exampleBatch
+            return Result { () throws(Problem) in try shapes(for: batch) }
+        }.get()
     }
 
     /// The shapes of all outputs for a batch.

@@ -1,7 +1,7 @@
 import Checkpoints
 import Text
 
-/// Builds a network from a checkpoint's tensors, node by node.
+/// Builds a network from a checkpoint's tensors, node by node. A tensor that has several names is one parameter, whichever of them is read.
 package struct NetworkBuilder {
     private let checkpoint: Checkpoint
     private var nodes: [Node] = []
@@ -12,6 +12,8 @@ package struct NetworkBuilder {
     private var places: [String: ParameterID] = [:]
     /// The tensors that parameters are parts of.
     private var divided: Set<String> = []
+    /// The names of parameters that are not learned.
+    private var fixed: Set<String> = []
 
     package init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
 
@@ -26,6 +28,7 @@ package struct NetworkBuilder {
     /// - Throws: ``Problem`` if it is missing, has another shape, or is not made of numbers.
     package mutating func parameter(_ name: String, shape: [Int], stored: [Int]? = nil, order: [Int]? = nil) throws(Problem) -> ParameterID
     {
+        let name = checkpoint.ties.first(name)
         let subject = "tensor '\(name)'"
         guard let record = checkpoint[name] else {
             if let problem = checkpoint.problem(ofTensor: name) { throw problem }
@@ -59,6 +62,7 @@ package struct NetworkBuilder {
     package mutating func parameter(
         _ tensor: String, part: String, shape: [Int], of whole: [Int], catalog: LayerCatalog
     ) throws(Problem) -> ParameterID {
+        let tensor = checkpoint.ties.first(tensor)
         let subject = "tensor '\(tensor)'"
         guard let record = checkpoint[tensor] else {
             if let problem = checkpoint.problem(ofTensor: tensor) { throw problem }
@@ -88,6 +92,7 @@ package struct NetworkBuilder {
     package mutating func parameter(
         _ tensor: String, part: String, _ slices: [TensorRecord.Slice], shape: [Int], of whole: [Int]
     ) throws(Problem) -> ParameterID {
+        let tensor = checkpoint.ties.first(tensor)
         if let known = places[tensor + part] { return known }
         let subject = "tensor '\(tensor)'"
         guard let record = checkpoint[tensor] else {
@@ -107,7 +112,7 @@ package struct NetworkBuilder {
     }
 
     /// Says that a parameter is not learned.
-    mutating func fix(_ parameter: ParameterID) { parameters[parameter.index].isFixed = true }
+    mutating func fix(_ parameter: ParameterID) { fixed.insert(parameters[parameter.index].name) }
 
     /// Adds a node.
     package mutating func add(
@@ -125,9 +130,14 @@ package struct NetworkBuilder {
     package func network(
         input: Network.Input, output: NodeID, outputWidth: Int, ignoring isIgnored: (String) -> Bool = { _ in false }
     ) -> Network {
-        let unused = checkpoint.tensors.map(\.name).filter { places[$0] == nil && !divided.contains($0) && !isIgnored($0) }
-        return Network(
+        let unused = checkpoint.tensors.map(\.name).filter { name in
+            let first = checkpoint.ties.first(name)
+            return places[first] == nil && !divided.contains(first) && !isIgnored(name)
+        }
+        var network = Network(
             nodes: nodes, parameters: parameters, values: ParameterValues(zip(records, parameters).map { ($0, $1.shape) }), input: input,
-            output: output, outputWidth: outputWidth, unusedTensors: unused, anatomy: anatomy)
+            output: output, outputWidth: outputWidth, unusedTensors: unused, anatomy: anatomy, ties: checkpoint.ties)
+        network.fixedTensors = FixedTensors(fixed)
+        return network
     }
 }

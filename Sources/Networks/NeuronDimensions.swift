@@ -13,7 +13,8 @@ package enum NeuronDimension: Sendable, Equatable {
 package struct NeuronDimensions: Sendable {
     private let lasts: Set<NodeID>
 
-    package init(_ network: Network) {
+    /// Those of ``Network/neuronDimensions``.
+    init(_ network: Network) {
         var known: [Known?] = []
         known.reserveCapacity(network.nodes.count)
         for node in network.nodes { known.append(Self.dimension(of: node, known)) }

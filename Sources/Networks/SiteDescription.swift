@@ -15,10 +15,9 @@ extension Network {
     ///
     /// - Throws: ``Problem`` if shapes do not go together for any batch.
     package func siteDescriptions() throws(Problem) -> [SiteDescription] {
-        let batch = exampleBatch
-        let shapes = try shapes(for: batch)
-        let lacking = nodesWithoutSamples(batch, shapes)
-        let dimensions = NeuronDimensions(self)
+        let shapes = try exampleShapes()
+        let lacking = nodesWithoutSamples
+        let dimensions = neuronDimensions
         return nodes.indices.compactMap { place in
             if lacking.contains(NodeID(place)) { return nil }
             return SiteDescription(
@@ -29,20 +28,11 @@ extension Network {
 
     /// The nodes whose output has no entry for each sample: constants, masks, and what has another dimension first.
     package var nodesWithoutSamples: Set<NodeID> {
-        let batch = exampleBatch
-        return (try? shapes(for: batch)).map { nodesWithoutSamples(batch, $0) } ?? []
-    }
-
-    /// - Parameters:
-    ///   - batch: one of one sample.
-    ///   - one: its shapes.
-    private func nodesWithoutSamples(_ batch: BatchShape, _ one: [[Int]]) -> Set<NodeID> {
-        guard let several = try? shapes(for: batch.with(samples: 3)) else { return [] }
+        guard let one = try? exampleShapes(), let several = try? shapes(for: exampleBatch.with(samples: 3)) else { return [] }
         return Set(nodes.indices.lazy.filter { one[$0].first != 1 || several[$0].first != 3 }.map(NodeID.init))
     }
 
-    /// A batch of a shape that the network can read, its images square; of 32x32 if no square up to 512x512 fits.
-    package var exampleBatch: BatchShape {
+    func fittingBatch() -> BatchShape {
         switch input {
         case .values(let shape):
             exampleImages(shape)

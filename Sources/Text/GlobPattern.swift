@@ -45,6 +45,11 @@ package struct GlobPattern: Sendable {
         self.elements = elements
     }
 
+    /// The pattern that matches a name alone.
+    package static func literal(_ name: String) -> String {
+        String(name.flatMap { character -> [Character] in "*?[".contains(character) ? ["[", character, "]"] : [character] })
+    }
+
     /// Whether it may match other names than its own text.
     package var isPattern: Bool {
         elements.contains { if case .one = $0 { false } else { true } }

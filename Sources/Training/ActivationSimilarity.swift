@@ -125,7 +125,7 @@ package struct ActivationSimilarity {
         let sums = Dictionary(uniqueKeysWithValues: order.map { ($0, CorrelationSums(width: widths[$0] ?? 0)) })
         let request = RunRequest(recorded: nodes)
         let team = Team(size: threads)
-        let dimensions = NeuronDimensions(batches.network)
+        let dimensions = batches.network.neuronDimensions
         var done = 0
         // A run's outputs are copied, so that the sums are added in the order of the batches.
         try BatchLoop(count: batches.ranges.count, threads: threads, wave: threads).run(

@@ -20,14 +20,13 @@ package struct TrainedParameters: Sendable, Equatable {
     /// - Throws: ``Problem`` for a pattern that matches nothing, and if nothing is left.
     package init(of network: Network, only: [String] = [], frozen: [String] = []) throws(Problem) {
         let measured = Set(network.statistics.flatMap { [$0.mean, $0.variance] })
-        let learned = network.parameters.indices.map(ParameterID.init).filter {
-            !measured.contains($0) && !network.parameters[$0.index].isFixed
-        }
+        let fixed = network.fixedParameters
+        let learned = network.parameters.indices.map(ParameterID.init).filter { !measured.contains($0) && !fixed.contains($0) }
         func matching(_ patterns: [String], _ setting: Setting) throws(Problem) -> Set<ParameterID> {
             var found: Set<ParameterID> = []
             for pattern in patterns {
                 let glob = GlobPattern(pattern)
-                let matches = learned.filter { glob.matches(network.parameters[$0.index].name) }
+                let matches = learned.filter { network.names(of: $0).contains(where: glob.matches) }
                 guard !matches.isEmpty else {
                     let names = learned.prefix(3).map { "'\(network.parameters[$0.index].name)'" }.joined(separator: ", ")
                     throw Problem(

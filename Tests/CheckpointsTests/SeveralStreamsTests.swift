@@ -1,6 +1,7 @@
 import Archives
 import TestSupport
 import Testing
+import Text
 
 @testable import Checkpoints
 
@@ -42,6 +43,8 @@ struct SeveralStreamsTests {
         let first = try Self.bytes("mlp-legacy.pt")
         let cut = first + first.prefix(200)
         #expect(try tensors(cut) == tensors(first))
+        let notes = try Checkpoint.open(ByteRegion(copying: cut), path: "file").assumptions
+        #expect(notes.count == 1 && notes[0].hasPrefix("200 bytes behind the first object are not read: "), "\(notes)")
         let scan = PickleScan([ByteRegion(copying: cut)])
         #expect(scan.hidden.count == 1 || scan.trailing.map(\.byteCount) == [200])
     }
@@ -50,6 +53,8 @@ struct SeveralStreamsTests {
         let first = try Self.bytes("mlp-legacy.pt")
         let scan = PickleScan([ByteRegion(copying: first + [0, 0, 0, 0, 0, 0, 0])])
         #expect(scan.trailing.map(\.byteCount) == [7] && scan.hidden.isEmpty)
+        let notes = try Checkpoint.open(ByteRegion(copying: first + [0, 0, 0, 0, 0, 0, 0]), path: "file").assumptions
+        #expect(notes == ["7 bytes behind the first object are not read"])
         #expect(PickleScan([ByteRegion(copying: first)]).trailing.isEmpty)
     }
 
@@ -95,6 +100,25 @@ struct SeveralStreamsTests {
         let scan = PickleScan([ByteRegion(copying: first + [0] + beginnings)])
         #expect(scan.globals.allSatisfy { !$0.isForeign })
         #expect(scan.hidden.map { "\($0.problem)" }.contains { $0.contains("too much behind the last pickle") })
+    }
+
+    /// Python's zipfile, numpy and PyTorch read zip files with up to 65,536 bytes behind them.
+    @Test(arguments: ["mlp.pt", "mlp.npz"]) func bytesBehindAZipFileAreSaid(name: String) throws {
+        let bytes = try Self.bytes(name)
+        for count in [1, 22, 65_535] {
+            let appended = bytes + [UInt8](repeating: 0x50, count: count)
+            let checkpoint = try Checkpoint.open(ByteRegion(copying: appended), path: "file")
+            #expect(try tensors(appended) == tensors(bytes))
+            #expect(checkpoint.assumptions == ["\(ByteText.counted(count, "byte")) behind the zip file's end are not read"])
+        }
+        let far = problem { try openCheckpoint(bytes + [UInt8](repeating: 0, count: 70_000)) }
+        #expect(
+            far?.contains("bytes stand behind the zip file's end") == true && far?.contains("found 70,000 bytes") == true, "\(far ?? "")")
+        // Whoever looks for the end from behind may find another one.
+        let two = problem { try openCheckpoint(bytes + [0x50, 0x4B, 5, 6] + [UInt8](repeating: 0, count: 30)) }
+        #expect(two?.contains("without another end among them") == true, "\(two ?? "")")
+        #expect(problem { try openCheckpoint(Array(bytes.dropLast(30))) }?.contains("the file is truncated") == true)
+        #expect(foreign(bytes + Array("cposix\nsystem\n(Vtrue\ntR.".utf8)) == ["posix.system"])
     }
 
     /// numpy reads the zip file at the end, PyTorch the one at the beginning.

@@ -82,8 +82,39 @@ struct UnreadableTensorTests {
             let part = try #require(bytes.slice(offset: 0, count: bytes.count - cut))
             let checkpoint = try Checkpoint.open(part, path: "legacy.pt")
             #expect(checkpoint.tensors.count == readable && checkpoint.unreadable.count == 3 - readable, "cut by \(cut)")
+            #expect(checkpoint.assumptions.isEmpty, "what remains is the storage that is cut")
             for tensor in checkpoint.tensors { #expect(tensor.floats() == whole[tensor.name]?.floats()) }
         }
+    }
+
+    /// What is left of a chain may be a shorter one, with other ends: the layers are those of the whole file, and one that is missing is an error.
+    @Test(arguments: ["mlp-legacy.pt", "audit/mlp.gguf", "mlp.npz"]) func ofADamagedChainTheDefaultLayersAreThoseOfTheWhole(name: String)
+        throws
+    {
+        let region = try ByteRegion.mapping(path: TorchFixtures.root + "/fixtures/" + name)
+        let bytes = try #require(region.bytes(0..<region.count))
+        func chosen(_ bytes: [UInt8]) throws -> (checkpoint: Checkpoint, layers: Result<[String], any Error>) {
+            let checkpoint = try Checkpoint.open(ByteRegion(copying: bytes), path: name)
+            return (checkpoint, Result { try LayerCatalog(checkpoint).select([]).map(\.name) })
+        }
+        let whole = try chosen(bytes).layers.get()
+        var seen = (refused: 0, complete: 0)
+        for place in stride(from: 1000, to: bytes.count - 8, by: 611) {
+            // The members of an npz are told by their checksums, the others by where the file ends.
+            var damaged = name.hasSuffix("npz") ? bytes : Array(bytes.prefix(place))
+            if name.hasSuffix("npz") { damaged[place] ^= 0x10 }
+            guard let (checkpoint, layers) = try? chosen(damaged) else { continue }
+            let lost = checkpoint.unreadable.map(\.name).filter { !$0.hasSuffix("bias") }
+            switch layers {
+            case .success(let layers):
+                #expect(layers == whole && Set(lost).isDisjoint(with: whole), "\(name) at \(place): \(layers), lost \(lost)")
+                if !checkpoint.unreadable.isEmpty { seen.complete += 1 }
+            case .failure(let error):
+                #expect(lost.contains { "\(error)".contains("tensor '\($0)': ") }, "\(name) at \(place): \(error), lost \(lost)")
+                seen.refused += 1
+            }
+        }
+        #expect(seen.refused > 5, "\(seen)")
     }
 
     @Test func theTensorsOfAMissingShardAreListed() throws {

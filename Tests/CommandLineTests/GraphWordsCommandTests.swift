@@ -82,6 +82,31 @@ struct GraphWordsCommandTests {
         }
     }
 
+    /// Words whose operators CurvedActivationTests compares with PyTorch, beside the ONNX files that they are written to.
+    @Test(arguments: [
+        "relu", "gelu", "silu", "tanh", "sigmoid", "leakyrelu(0.25)", "elu(0.5)", "celu(0.5)", "selu", "relu6", "hardsigmoid", "hardswish",
+        "mish", "softsign", "logsigmoid", "softplus", "softplus(threshold=0.5)", "softplus(beta=2,threshold=0.5)", "softplus(beta=0.5)",
+        "hardtanh(min=-0.5,max=2)", "neg", "abs", "exp", "erf", "sin", "cos", "pow(3)", "add(2)", "mul(2)", "sub(2)", "div(2)",
+    ])
+    func anActivationIsTheSameInONNXAndHasWordsThere(element: String) throws {
+        let words = try #require(Self.words["residual"]).replacing("x=relu", with: "x=" + element)
+        try TemporaryFolder.with { folder in
+            let (model, data, written) = (Self.path("residual.safetensors"), ["--data", Self.path("residual.npz")], folder + "/m.onnx")
+            let expected = try scores([model, "--arch", words] + data, folder)
+            let result = try BuiltCommand.run("convert", "--quiet", model, "--arch", words, "-o", written)
+            try #require(result.status == 0, "\(result.errors)")
+            expectNear(try scores([written] + data, folder), expected, "the ONNX file")
+            // A threshold is a comparison there, which has no words.
+            guard !element.contains("threshold") else { return }
+            let printed = try BuiltCommand.run("info", "--arch", written)
+            try #require(printed.status == 0, "\(printed.errors)")
+            let again = printed.text.trimmingCharacters(in: .whitespacesAndNewlines)
+            expectNear(try scores([model, "--arch", again] + data, folder), expected, again)
+            // Where ONNX has the same operator, the same words come back.
+            if ["selu", "leakyrelu(0.25)", "hardsigmoid", "mish"].contains(element) { #expect(again.contains("x=" + element + ",")) }
+        }
+    }
+
     @Test func whatHasNoWordsIsALine() throws {
         let result = try BuiltCommand.run("info", "--print-arch", Fixtures.path("llama-tiny"))
         #expect(result.status == 1 && result.text.isEmpty)

@@ -131,6 +131,23 @@ private final class Document: NSObject, XMLParserDelegate {
         #expect(lines.last?.split(separator: "\t", omittingEmptySubsequences: false)[1] == "-")
     }
 
+    /// What was found in a file that could not be opened is in tsv as it is in the summary; of other kinds nobody looked for any.
+    @Test func tsvHasTheFindingsOfFilesThatCouldNotBeOpened() throws {
+        let finding = "{\"finding\":\"unscanned\",\"subject\":null,\"side\":null,\"count\":3,\"detail\":\"damaged\"}"
+        let opened = String(
+            decoding: try Self.row("bad.pt", nil, status: "failed", reason: "damaged", findings: finding).line, as: UTF8.self)
+        let line = opened.replacingOccurrences(
+            of: "\"container\":\"npz\",\"family\":\"chain\",\"parameters\":1234",
+            with: "\"container\":null,\"family\":null,\"parameters\":null")
+        let row = try AuditRow(line: Array(line.utf8))
+        #expect(row.model == nil)
+        let report = AuditReport(rows: AuditRow.completed([row]), settings: AuditSettings(version: "1"))
+        #expect(report.text(width: 80).contains("unscanned 1"))
+        let rows = report.tsv.split(separator: "\n").map { $0.split(separator: "\t", omittingEmptySubsequences: false) }
+        let cells = Dictionary(uniqueKeysWithValues: zip(rows[0], rows[1]))
+        #expect(cells["unscanned"] == "3" && cells["nan"] == "")
+    }
+
     @Test func tsvHasTheDifferencesToTheEarlierAudit() throws {
         let new = [try Self.row("a", 0.5), try Self.row("b", 0.25), try Self.row("c", nil)]
         var report = AuditReport(rows: new, settings: AuditSettings(version: "1"))

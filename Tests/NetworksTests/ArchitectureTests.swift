@@ -45,9 +45,10 @@ struct ArchitectureTests {
 
     @Test(arguments: [
         ("conv1(padding=-1)", "a number from 0 to 1048576"), ("conv1(stride=0)", "a number from 1 to 1048576"),
-        ("conv1(pad=1)", "has no setting 'pad=1'"),
+        ("conv1(pad=1)", "has no setting 'pad=1', expected stride, padding, dilation, groups"),
         ("conv1(padding=1,padding=2)", "appears twice"), ("conv1,maxpool", "needs 'kernel'"), ("conv1,maxpool(2x2x2)", "a number or HxW"),
-        ("conv1,gelu(fast)", "none or tanh"), ("conv1,relu(1)", "has no setting '1'"), ("conv1,bn1(eps=x)", "a number of at least 0"),
+        ("conv1,gelu(fast)", "none or tanh"), ("conv1,relu(1)", "has no setting '1', expected no settings"),
+        ("conv1,bn1(eps=x)", "a number of at least 0"),
         ("conv1(padding=99999999999999999999)", "a number from 0 to 1048576"),
     ])
     func bad_settings_are_refused_with_what_was_expected(text: String, part: String) throws {

@@ -28,8 +28,8 @@ struct CircuitSparsityTests {
         #expect(LayerCatalog(checkpoint).family == .circuitSparsity)
         let network = try #require(try FamilyFixture.network(of: checkpoint))
         #expect(network.unusedTensors.isEmpty)
-        #expect(network.parameters.filter(\.isFixed).map(\.name).sorted() == Self.constants[name])
-        let learned = network.parameters.indices.filter { !network.parameters[$0].isFixed }.map(ParameterID.init)
+        #expect(network.constants.sorted() == Self.constants[name])
+        let learned = network.parameters.indices.map(ParameterID.init).filter { !network.fixedParameters.contains($0) }
         let (executor, logits) = try storedRun(network, name, expected, tolerance: 2e-5, gradients: learned)
         let gradients = Gradients(executor, seeds: [network.output])
         gradients.backward([network.output: Tensor(shape: logits.shape, (0..<logits.count).map { Float(cos(0.3 * Double($0))) })])

@@ -192,6 +192,32 @@ struct GeneralOperationTests {
         #expect(try several.forward().shape == [2, 6, 5, 5])
         try several.expectDifferencesAgree()
         try several.expectThreadsAgree()
+        // Places are left out at the end, or added beyond all that the filters cover.
+        let row = [tensor([1, 1, 1, 2], [1, 10])]
+        let filter = [tensor([1, 1, 1, 3], [1, 2, 3]), tensor([1], [100])]
+        for (stride, padding, extra, expected) in [
+            (2, 0, -1, [101, 102, 113, 120] as [Float]), (2, 1, -1, [102, 113]), (1, 0, 2, [101, 112, 123, 130, 100, 100]),
+            (1, 1, 1, [112, 123, 130]),
+        ] {
+            let check = OperationCheck(
+                operation: TransposedConvolution(stride: (1, stride), padding: (0, padding), extra: (0, extra)), inputs: row,
+                parameters: filter)
+            #expect(try check.forward().elements == expected)
+            try check.expectDifferencesAgree()
+        }
+        for extra in [(-1, 0), (0, -2), (2, -1)] {
+            let uneven = OperationCheck(
+                operation: TransposedConvolution(
+                    layout: .inOut(groups: 2), stride: (2, 1), padding: (1, 0), dilation: (1, 2), extra: extra),
+                inputs: [OperationCheck.random([2, 4, 3, 3], seed: 5)],
+                parameters: [OperationCheck.random([4, 3, 2, 2], seed: 6), OperationCheck.random([6], seed: 7)])
+            #expect(try uneven.forward().shape == [2, 6, 4 + extra.0, 5 + extra.1])
+            try uneven.expectDifferencesAgree()
+            try uneven.expectThreadsAgree()
+        }
+        let nothing = OperationCheck(
+            operation: TransposedConvolution(extra: (0, -4)), inputs: row, parameters: Array(filter.prefix(1)))
+        #expect(throws: Problem.self) { try nothing.forward() }
         let wrong = OperationCheck(
             operation: TransposedConvolution(layout: .inOut(groups: 3)), inputs: [tensor([1, 2, 1, 2], [1, 10, 2, 3])],
             parameters: [tensor([2, 1, 1, 2], [1, 2, 5, 7])])

@@ -21,6 +21,14 @@ enum ReferenceValues {
         #expect(found.count == expected.count && worst <= tolerance * scale, "\(what): off by \(worst) of \(scale)")
     }
 
+    /// What a checkpoint's network computes of the stored batch.
+    static func output(of checkpoint: Checkpoint, _ values: Checkpoint) throws -> [Float] {
+        let network = try LoadedModel(checkpoint).network
+        let batch = try batch(values)
+        let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
+        return try #require(executor.run(batch)[network.output]).elements
+    }
+
     /// Expects what a network computes of the stored batch to be `output`, and the gradients of its parameters, those of the output being
     /// `weights`, to be `gradient.NAME`.
     static func expectOutputAndGradients(of network: Network, _ values: Checkpoint, threads: Int, _ what: String) throws {

@@ -18,16 +18,10 @@ struct StoredWaysTests {
         return (try Checkpoint.open(Fixtures.path(path + ".onnx")), try Checkpoint.open(Fixtures.path(path + ".safetensors")))
     }
 
-    private func output(of checkpoint: Checkpoint, _ values: Checkpoint) throws -> [Float] {
-        let network = try LoadedModel(checkpoint).network
-        let batch = try ReferenceValues.batch(values)
-        let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
-        return try #require(executor.run(batch)[network.output]).elements
-    }
-
     @Test(arguments: ways) func outputsAreThoseOfONNXRuntime(name: String) throws {
         let (checkpoint, values) = try open(name)
-        ReferenceValues.close(try output(of: checkpoint, values), try #require(values["output"]).floats(), within: 1e-5, name)
+        ReferenceValues.close(
+            try ReferenceValues.output(of: checkpoint, values), try #require(values["output"]).floats(), within: 1e-5, name)
         // Every weight is a tensor of the checkpoint: 2 convolutions, 4 lists of a batch norm, slopes, 2 linear layers, and a norm. The newer
         // exporter has made the batch norm part of the convolution.
         let weights = checkpoint.tensors.filter { $0.dtype.isFloatingPoint && !$0.shape.isEmpty }
@@ -38,7 +32,8 @@ struct StoredWaysTests {
     /// Arithmetic is in single precision and casts alone round; onnxruntime rounds the weights that it makes others of, and leaves casts out.
     @Test(arguments: ["half", "whole-half"]) func halfPrecisionIsThatOfTheGraph(name: String) throws {
         let (checkpoint, values) = try open(name)
-        ReferenceValues.close(try output(of: checkpoint, values), try #require(values["output"]).floats(), within: 4e-4, name)
+        ReferenceValues.close(
+            try ReferenceValues.output(of: checkpoint, values), try #require(values["output"]).floats(), within: 4e-4, name)
     }
 
     /// PyTorch's newer exporter writes a layer without a bias as a product with a numbered tensor, and notes the module beside it.
@@ -58,7 +53,7 @@ struct StoredWaysTests {
             let written = try Checkpoint.open(path)
             #expect(written.tensors.map(\.name).sorted() == checkpoint.tensors.map(\.name).sorted())
             #expect(written.tensors.filter { $0.dtype.isFloatingPoint }.allSatisfy { $0.dtype == dtype })
-            let found = try output(of: written, values)
+            let found = try ReferenceValues.output(of: written, values)
             ReferenceValues.close(
                 found, try #require(values["output"]).floats(), within: dtype == .f16 ? 2e-3 : 2e-2, name)
         }

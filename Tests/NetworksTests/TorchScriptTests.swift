@@ -32,25 +32,18 @@ struct TorchScriptTests {
         try ReferenceValues.expectOutputAndGradients(of: loaded.network, values, threads: 1, name)
     }
 
-    private func output(of checkpoint: Checkpoint, _ values: Checkpoint) throws -> [Float] {
-        let network = try LoadedModel(checkpoint).network
-        let batch = try ReferenceValues.batch(values)
-        let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
-        return try #require(executor.run(batch)[network.output]).elements
-    }
-
     @Test(arguments: frozen) func frozenArchivesComputeTheSame(name: String) throws {
         let model = name.split(separator: "-")[2]
         let values = try Checkpoint.open(Fixtures.path("graphs/script-\(model).safetensors"))
         let expected = try #require(values["output"]).floats()
         let checkpoint = try open(name)
-        ReferenceValues.close(try output(of: checkpoint, values), expected, within: 1e-5, name)
+        ReferenceValues.close(try ReferenceValues.output(of: checkpoint, values), expected, within: 1e-5, name)
         #expect(try LoadedModel(checkpoint).network.unusedTensors.isEmpty)
         try TemporaryFolder.with { folder in
             for ending in ["m.tar", "m.onnx"] {
                 try CheckpointWriter(path: folder + "/" + ending).write(CheckpointDraft(checkpoint))
                 let written = try Checkpoint.open(folder + "/" + ending)
-                ReferenceValues.close(try output(of: written, values), expected, within: 1e-5, ending)
+                ReferenceValues.close(try ReferenceValues.output(of: written, values), expected, within: 1e-5, ending)
             }
         }
     }

@@ -9,7 +9,7 @@ import Training
 /// Which tensors of a graph a step of training changes, and to what: those that PyTorch calls parameters. `make_roles.py` exported each model
 /// before and after the step.
 @Suite struct GraphParameterTests {
-    private static let files = ["causal", "rotated", "normed", "patches"].flatMap { ["\($0) dynamo", "\($0) script"] }
+    private static let files = ["causal", "rotated", "normed", "patches", "shifted"].flatMap { ["\($0) dynamo", "\($0) script"] }
 
     private static func request(_ path: String, data: String) throws -> FinetuneRequest {
         var request = FinetuneRequest(try LoadedModel(Checkpoint.open(path)), data: DatasetSource(path: data))
@@ -52,6 +52,7 @@ import Training
     @Test(arguments: [
         ("causal dynamo", []), ("causal script", []), ("rotated dynamo", ["cosines", "mask", "sines"]),
         ("rotated script", ["cosines", "mask", "sines"]), ("patches script", []),
+        ("shifted script", []),
     ]) func constantsAreKnown(file: String, expected: [String]) throws {
         let network = try LoadedModel(Checkpoint.open(Fixtures.path("roles/\(file.split(separator: " ").joined(separator: ".")).onnx")))
             .network

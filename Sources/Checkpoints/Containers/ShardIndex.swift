@@ -119,7 +119,9 @@ extension WeightFile {
         }
         guard let model = models.first else { throw Problem(path: path, problem: "holds no tensors") }
         guard models.count == 1 else {
-            throw Problem(path: path, problem: "several models in the file", found: keys, hint: .pickKey)
+            let called =
+                foreignGlobals.isEmpty ? "" : "; loading its pickles in Python would import or call \(foreignGlobals.listed(atMost: 4))"
+            throw Problem(path: path, problem: "several models in the file" + called, found: keys, hint: .pickKey)
         }
         return model
     }

@@ -27,11 +27,13 @@ enum ChainOrder {
     ///
     /// The given order stays where it is a chain, and where no other is or several are that differ in their ends. Of several
     /// chains with the same ends, the one closest to the given order is used.
-    static func order(of layouts: [MatrixLayout]) -> [Int] {
+    ///
+    /// - Parameter keepsFirst: whether the first layer is known to be the first.
+    static func order(of layouts: [MatrixLayout], keepsFirst: Bool = false) -> [Int] {
         let given = Array(layouts.indices)
         guard layouts.count > 1, layouts.count <= 512, !isChain(layouts) else { return given }
         var search = Search(successors: given.map { a in given.filter { $0 != a && reads(layouts[$0], from: layouts[a]) } })
-        for first in given where !search.isDecided { search.extend([first]) }
+        for first in given.prefix(keepsFirst ? 1 : given.count) where !search.isDecided { search.extend([first]) }
         guard let found = search.found, search.endsAreUnique, search.steps < searchLimit else { return given }
         return found
     }

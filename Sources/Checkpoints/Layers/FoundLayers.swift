@@ -103,13 +103,16 @@ struct FoundLayers {
     /// Brings the matrices into the order of a plain chain, if they are one.
     ///
     /// Shapes that chain beat names: if the matrices do not follow each other, those that are named as tables are read as linear layers,
-    /// then arrays that are not named as PyTorch names weights as [in, out].
+    /// then arrays that are not named as PyTorch names weights as [in, out]. A table is the first: nothing but data chooses its rows.
     mutating func makeChain(keepsOrder: Bool) -> Bool {
-        let matrices = layers.indices.filter { reasons[layers[$0].tensorName]?.isMatrix ?? true }
+        let found = layers.indices.filter { reasons[layers[$0].tensorName]?.isMatrix ?? true }
+        let tables = found.filter { EmbeddingNames.isTable(TensorName(layers[$0].tensorName)) }
+        guard tables.count <= 1 else { return false }
+        let matrices = tables + found.filter { !tables.contains($0) }
         guard !matrices.isEmpty, !matrices.contains(where: { layers[$0].isPart }) else { return false }
         let chained = Set(matrices)
         let others = layers.indices.filter { !chained.contains($0) }.map { layers[$0] }
-        guard let (order, layouts) = chain(of: matrices, keepsOrder: keepsOrder) else { return false }
+        guard let (order, layouts) = chain(of: matrices, keepsOrder: keepsOrder, beginsWithTable: !tables.isEmpty) else { return false }
         let chain = order.map { Layer(tensor: layers[matrices[$0]].tensor, layout: layouts[$0]) }
         for layer in chain where [.embedding, .positions].contains(reasons[layer.name]) {
             if case .asStored = layer.layout, !rules.isKnown(TensorName(layer.name)) { reasons[layer.name] = nil }
@@ -119,7 +122,7 @@ struct FoundLayers {
     }
 
     /// The order in which matrices are a plain chain, by their places among `matrices`, and how each is read; nil if they are none.
-    private func chain(of matrices: [Int], keepsOrder: Bool) -> (order: [Int], layouts: [MatrixLayout])? {
+    private func chain(of matrices: [Int], keepsOrder: Bool, beginsWithTable: Bool) -> (order: [Int], layouts: [MatrixLayout])? {
         var readings: [[MatrixLayout]] = []
         for reading in Reading.allCases {
             let layouts = matrices.map { layout(of: layers[$0], reading) }
@@ -128,7 +131,7 @@ struct FoundLayers {
         }
         if keepsOrder { return nil }
         for layouts in readings.prefix(2) {
-            let order = ChainOrder.order(of: layouts)
+            let order = ChainOrder.order(of: layouts, keepsFirst: beginsWithTable)
             if ChainOrder.isChain(order.map { layouts[$0] }) { return (order, layouts) }
         }
         return nil
@@ -184,5 +187,29 @@ struct FoundLayers {
                 reasons[layer.name] = .oneNeuron
             }
         }
+    }
+
+    /// Makes one layer of those that are one tensor under several names: the first that is a layer. It is a table, and the input of an MLP, if
+    /// it is so under any name.
+    mutating func join(_ ties: TiedTensors) {
+        guard !ties.groups.isEmpty else { return }
+        let known = Dictionary(grouping: layers.indices, by: { layers[$0].tensorName })
+        var repeated: Set<Int> = []
+        for names in ties.groups {
+            let members = names.filter { known[$0] != nil }
+            guard let first = members.first, let own = known[first], members.count > 1 else { continue }
+            for other in members.dropFirst() {
+                let places = known[other] ?? []
+                repeated.formUnion(places)
+                if reasons[first] == nil, let reason = reasons[other], reason.isMatrix {
+                    reasons[first] = reason
+                    if own.count == 1, places.count == 1 {
+                        layers[own[0]] = Layer(tensor: layers[own[0]].tensor, layout: layers[places[0]].layout)
+                    }
+                }
+                if mlpInputs.contains(other) { mlpInputs.insert(first) }
+            }
+        }
+        layers = layers.indices.filter { !repeated.contains($0) }.map { layers[$0] }
     }
 }

@@ -18,8 +18,11 @@ package struct LayerCatalog: Sendable {
     /// How the family was recognised.
     package let familySource: FamilySource
     /// Every weight matrix that can be named: in chain order for a plain chain, else in the file's order if that is the
-    /// model's, else by name with numbers compared as numbers. Experts in one tensor, and gate and input in one, are layers each.
+    /// model's, else by name with numbers compared as numbers. Experts in one tensor, and gate and input in one, are layers each; a tensor
+    /// of several names is one layer, under the first.
     package let layers: [Layer]
+    /// The weight matrices in their order, those of tensors of several names under each.
+    package let appearances: [Layer]
     /// The tensors that the checkpoint names and that cannot be read, and those of ``misfits``.
     package let unreadable: [UnreadableTensor]
     /// The tensors that are not layers because their shapes contradict each other.
@@ -30,11 +33,19 @@ package struct LayerCatalog: Sendable {
     let names: [TensorName]
     /// Why a tensor is not a layer, or not a default one, by its name.
     private let reasons: [String: LeftOut]
+    /// The same by each name alone, whatever other names a tensor has.
+    private let roles: [String: LeftOut]
     /// The place of each layer by its name.
     private let places: [String: Int]
+    /// The place of a layer by each of its further names.
+    private let otherPlaces: [String: Int]
     private let mlpInputNames: Set<String>
+    /// The default layers of the whole file, if some of its tensors are damaged and no name says what it holds.
+    private let whole: WholeDefaults?
     /// What the file calls the tensors, if those have other names.
     private let fileNames: FileNames?
+    /// The tensors that are one under several names.
+    let ties: TiedTensors
 
     /// The catalog of a checkpoint's tensors, from their names and shapes and its configuration.
     ///
@@ -44,8 +55,9 @@ package struct LayerCatalog: Sendable {
         self.init(
             tensors: checkpoint.tensors, unreadable: checkpoint.unreadable, keepsOrder: checkpoint.keepsOrder,
             configuration: checkpoint.configuration, impliedModelType: checkpoint.impliedModelType, families: families,
-            fileNames: checkpoint.fileNames,
-            readings: judgesByNames ? nil : GraphReadings(checkpoint.module, graph: checkpoint.graph))
+            fileNames: checkpoint.fileNames, ties: checkpoint.ties,
+            readings: judgesByNames ? nil : GraphReadings(checkpoint.module, graph: checkpoint.graph)?.sharing(checkpoint.ties),
+            isIncomplete: !checkpoint.unreadable.isEmpty && checkpoint.incompleteness != nil)
     }
 
     /// The catalog of the given tensors.
@@ -61,14 +73,20 @@ package struct LayerCatalog: Sendable {
     ) {
         self.init(
             tensors: tensors, unreadable: unreadable, keepsOrder: keepsOrder, configuration: configuration,
-            impliedModelType: impliedModelType, families: families, fileNames: fileNames, readings: nil)
+            impliedModelType: impliedModelType, families: families, fileNames: fileNames, ties: TiedTensors([]), readings: nil,
+            isIncomplete: false)
     }
 
-    /// - Parameter readings: how a graph reads the tensors; nil if there is none.
+    /// - Parameters:
+    ///   - ties: the tensors that are one under several names.
+    ///   - readings: how a graph reads the tensors; nil if there is none.
+    ///   - isIncomplete: whether whole files are missing: what is there is judged as if it were all.
     private init(
         tensors: [TensorRecord], unreadable: [UnreadableTensor], keepsOrder: Bool, configuration: ByteRegion?,
-        impliedModelType: String?, families: ModelFamilies, fileNames: FileNames?, readings: GraphReadings?
+        impliedModelType: String?, families: ModelFamilies, fileNames: FileNames?, ties: TiedTensors, readings: GraphReadings?,
+        isIncomplete: Bool
     ) {
+        self.ties = ties
         self.fileNames = fileNames
         let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
@@ -88,6 +106,9 @@ package struct LayerCatalog: Sendable {
             familySource = .shapes
         }
         found.leaveOutSingleNeurons()
+        roles = found.reasons
+        appearances = found.layers.filter { found.reasons[$0.tensorName]?.isMatrix ?? true }
+        found.join(ties)
         let reasons = found.reasons
         func isMatrix(_ layer: Layer) -> Bool { reasons[layer.tensorName]?.isMatrix ?? true }
         // Masks and tables that one file has and another has not move nobody.
@@ -98,6 +119,13 @@ package struct LayerCatalog: Sendable {
             return layer.at(own)
         }
         places = Dictionary(layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        var others: [String: Int] = [:]
+        for (place, layer) in layers.enumerated() {
+            for name in ties.names(layer.tensorName) where name != layer.tensorName {
+                others[name + layer.name.dropFirst(layer.tensorName.count)] = place
+            }
+        }
+        otherPlaces = others
         self.names = names
         self.reasons = reasons
         mlpInputNames = found.mlpInputs
@@ -105,10 +133,19 @@ package struct LayerCatalog: Sendable {
             found.misfits.problems[tensor.name].map { UnreadableTensor(name: tensor.name, shape: tensor.shape, problem: $0, path: nil) }
         }
         self.unreadable = unreadable + misfits
+        whole =
+            known != nil || isIncomplete
+            ? nil
+            : WholeDefaults(ordered, unreadable: unreadable, keepsOrder: keepsOrder) { tensors, rest in
+                LayerCatalog(
+                    tensors: tensors, unreadable: rest, keepsOrder: keepsOrder, configuration: configuration,
+                    impliedModelType: impliedModelType, families: families, fileNames: fileNames, ties: ties, readings: readings,
+                    isIncomplete: true)
+            }
         if case .mlpInputs = family.defaultLayers {
             unreadableDefaults = self.unreadable.filter { $0.mayBeMatrix && families.mlpNames(of: TensorName($0.name), index) != nil }
         } else {
-            unreadableDefaults = misfits
+            unreadableDefaults = misfits + (whole?.unreadable ?? [])
         }
     }
 
@@ -130,15 +167,16 @@ package struct LayerCatalog: Sendable {
         switch family.defaultLayers {
         case .mlpInputs: chosen = matrices.filter { mlpInputNames.contains($0.name) }
         case .innerLayers: chosen = Array(matrices.dropFirst().dropLast())
-        case .all: chosen = matrices
+        case .all: chosen = matrices.filter { whole?.names?.contains($0.name) ?? true }
         }
-        for candidates in [chosen, matrices] {
+        // Where damaged tensors hold default layers, the others are not all of the default.
+        for candidates in whole?.names == nil ? [chosen, matrices] : [chosen] {
             let kept = candidates.filter { reasons[$0.tensorName] == nil }
             guard !kept.isEmpty else { continue }
             let counts = Dictionary(grouping: candidates.compactMap { reasons[$0.tensorName] }, by: { $0 }).mapValues(\.count)
             return (kept, LeftOut.allCases.compactMap { reason in counts[reason].map { (reason, $0) } })
         }
-        return (matrices, [])
+        return (whole?.names == nil ? matrices : [], [])
     }
 
     /// Why a tensor holds none of the selected layers; nil if it holds one.
@@ -148,17 +186,28 @@ package struct LayerCatalog: Sendable {
     ///   - isDefault: whether they were selected because none were named.
     package func leftOut(_ tensor: TensorRecord, chosen: Set<String>, isDefault: Bool) -> LeftOut? {
         if chosen.contains(tensor.name) { return nil }
+        if ties.isRepeated(tensor.name), layers.contains(where: { $0.tensorName == ties.first(tensor.name) }) { return .tied }
         if let reason = reasons[tensor.name] { return reason }
         guard isDefault else { return .notNamed }
         switch family.defaultLayers {
         case .mlpInputs: return .notMLPInput
         case .innerLayers: return .chainEnd
-        case .all: return .notNamed
+        case .all: return whole?.isChain == true ? .chainEnd : .notNamed
         }
     }
 
-    /// The layer of this name, or nil if there is none.
-    package subscript(name: String) -> Layer? { places[name].map { layers[$0] } }
+    /// What a tensor is judging by its own name, shape and readers, whatever other names it has; nil for a weight matrix.
+    package func role(of tensor: String) -> LeftOut? { roles[tensor] }
+
+    /// The layer of this name, any of several, or nil if there is none.
+    package subscript(name: String) -> Layer? { (places[name] ?? otherPlaces[name]).map { layers[$0] } }
+
+    /// All names of a layer, that by which it is called first.
+    package func names(of layer: Layer) -> [String] {
+        let own = layer.tensorName
+        let others = ties.names(own).filter { $0 != own }
+        return [layer.name] + others.map { $0 + layer.name.dropFirst(own.count) }
+    }
 
     /// What the file calls a layer, if that is another name.
     func fileName(of layer: Layer) -> String? { fileNames?.name(of: layer) }

@@ -7,7 +7,7 @@ extension LayerCatalog {
     /// A pattern is matched against a layer's name, with and without the prefixes of training wrappers and base models; if nothing
     /// matches, it may be the end of a single name, such as `fc2.weight`. The name of a tensor that holds several layers selects them all;
     /// `[` and `]` also match themselves, so that a layer's name is a pattern. The names of a GGUF file that is read under transformers' names
-    /// are patterns too. `all` selects every weight matrix; a pattern after `!`
+    /// are patterns too, and so are all names of a tensor that has several. `all` selects every weight matrix; a pattern after `!`
     /// excludes layers. Without patterns the layers are ``defaultLayers``. If all patterns exclude, they do so from ``weightMatrices``.
     ///
     /// - Throws: ``Problem`` for a pattern that matches no weight matrix, and if no layer is left.
@@ -38,9 +38,11 @@ extension LayerCatalog {
         if pattern == "all" { return weightMatrices.map(\.name) }
         let glob = GlobPattern(pattern)
         let literal = pattern.contains("[") ? GlobPattern(pattern, readsSets: false) : nil
+        func tensorNames(_ layer: Layer) -> [String] { layer.isPart ? ties.names(layer.tensorName) : [] }
         let found = layers.filter { layer in
-            TensorName.withoutPrefixes(layer.name).contains { glob.matches($0) || layer.isPart && literal?.matches($0) ?? false }
-                || layer.isPart && TensorName.withoutPrefixes(layer.tensorName).contains { glob.matches($0) }
+            names(of: layer).contains { name in
+                TensorName.withoutPrefixes(name).contains { glob.matches($0) || layer.isPart && literal?.matches($0) ?? false }
+            } || tensorNames(layer).contains { TensorName.withoutPrefixes($0).contains { glob.matches($0) } }
         }
         if !found.isEmpty { return found.map(\.name) }
         let stored = layers.filter { layer in
@@ -55,8 +57,7 @@ extension LayerCatalog {
             throw bad.pathless
         }
         let ending = layers.filter { layer in
-            TensorName.endings(layer.name).contains(pattern[...])
-                || layer.isPart && TensorName.endings(layer.tensorName).contains(pattern[...])
+            (names(of: layer) + tensorNames(layer)).contains { TensorName.endings($0).contains(pattern[...]) }
         }
         if ending.count == 1 || Set(ending.map(\.tensorName)).count == 1 { return ending.map(\.name) }
         if ending.count > 1 {

@@ -41,6 +41,8 @@ package enum LeftOut: String, CaseIterable, Sendable {
     case depthwise
     /// A matrix of one row or one column, whose clusterability is always 1.
     case oneNeuron
+    /// It is a layer under another name that it has too.
+    case tied
     /// A matrix of a transformer that is not the MLP input matrix of a block.
     case notMLPInput
     /// The first or the last matrix of a plain chain.
@@ -59,7 +61,7 @@ package enum LeftOut: String, CaseIterable, Sendable {
     /// Whether the pattern `all` selects the tensor: it is a weight matrix, but not a default layer.
     var isMatrix: Bool {
         switch self {
-        case .embedding, .positions, .relativePositions, .router, .depthwise, .oneNeuron, .notMLPInput, .chainEnd, .notNamed: true
+        case .embedding, .positions, .relativePositions, .router, .depthwise, .oneNeuron, .tied, .notMLPInput, .chainEnd, .notNamed: true
         case .integers, .empty, .vector, .tooLarge, .misfit, .bias, .norm, .scale, .factor, .token, .mask, .table, .statistics, .basis:
             false
         }
@@ -97,6 +99,7 @@ package enum LeftOut: String, CaseIterable, Sendable {
             case .router: ("router", "routers")
             case .depthwise: ("depthwise convolution", "depthwise convolutions")
             case .oneNeuron: ("matrix of one row or column", "matrices of one row or column")
+            case .tied: ("second name of a layer", "second names of layers")
             case .notMLPInput: ("matrix that is not a MLP input", "matrices that are not MLP inputs")
             case .chainEnd: ("end of the chain", "ends of the chain")
             case .notNamed: ("layer that was not named", "layers that were not named")

@@ -29,13 +29,16 @@ enum MissingExperts {
     }
 
     private static let mostExperts = 1 << 16
+    private static let word = Array("experts.".utf8)
 
     /// `layers.0.mlp.experts.` and 3 of `layers.0.mlp.experts.3.w1.weight`.
     private static func expert(_ name: String) -> (mixture: String, expert: Int)? {
-        guard let range = name.firstRange(of: "experts."), range.lowerBound == name.startIndex || name[..<range.lowerBound].hasSuffix(".")
+        // Bytes are compared: every name is searched, and Unicode's equality of strings takes its time.
+        guard let range = name.utf8.firstRange(of: word),
+            range.lowerBound == name.startIndex || name.utf8[name.utf8.index(before: range.lowerBound)] == UInt8(ascii: ".")
         else { return nil }
-        let number = name[range.upperBound...].prefix { $0 != "." }
-        guard number.utf8.count <= 6, let expert = Int(number), expert >= 0 else { return nil }
+        let number = name[range.upperBound...].utf8.prefix { $0 != UInt8(ascii: ".") }
+        guard number.count <= 6, let expert = Int(Substring(number)), expert >= 0 else { return nil }
         return (String(name[..<range.upperBound]), expert)
     }
 }

@@ -35,6 +35,20 @@ package struct NamePairing: Sendable {
         self.partners = partners
     }
 
+    /// The same of things that may have several names each: two are partners if a name of one is the partner of a name of the other.
+    package init(_ first: [[String]], _ second: [[String]]) {
+        func owners(_ names: [[String]]) -> [Int] { names.indices.flatMap { place in names[place].map { _ in place } } }
+        let pairing = NamePairing(first.flatMap(\.self), second.flatMap(\.self))
+        let (own, others) = (owners(first), owners(second))
+        var partners = [Int?](repeating: nil, count: first.count)
+        var taken: Set<Int> = []
+        for (place, partner) in pairing.partners.enumerated() where partners[own[place]] == nil {
+            guard let other = partner.map({ others[$0] }), taken.insert(other).inserted else { continue }
+            partners[own[place]] = other
+        }
+        self.partners = partners
+    }
+
     /// Pairs names of which one ends in the other, if neither could have another partner.
     private static func pairByEndings(
         _ first: [String], _ second: [String], _ partners: inout [Int?], _ uncertain: (first: Set<Int>, second: Set<Int>)

@@ -72,6 +72,6 @@ struct OrientationRules {
             if bias[0] == shape[0] { return false }
             if bias[0] == shape[1] { return true }
         }
-        return isReversed || readsTables && EmbeddingNames.isEmbedding(name, index)
+        return isReversed || (readsTables || EmbeddingNames.isTable(name)) && EmbeddingNames.isEmbedding(name, index)
     }
 }

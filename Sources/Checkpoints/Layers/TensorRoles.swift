@@ -13,6 +13,7 @@ struct TensorRoles {
         let named = namedRole(name, shape: shape, dtype: dtype)
         // Several matrices, not the filters of a convolution.
         if named == nil, shape.count > 2, let reading = readings?[name.full], reading.isStack { return .misfit }
+        if named == nil, let reading = readings?[name.full], reading.isAddend(shape) { return .positions }
         guard shape.count == 2, let reading = readings?[name.full] else { return named }
         switch named {
         case .relativePositions where reading.entries != nil: return named
@@ -160,10 +161,12 @@ enum EmbeddingNames {
             || module.hasSuffix("_embed")
     }
 
+    /// Whether the tensor is the table of Flax's Embed, whose module may have any name.
+    static func isTable(_ name: TensorName) -> Bool { name.last == "embedding" }
+
     /// Whether the name is a table's. A linear layer so named gives itself away by its bias.
     static func isEmbedding(_ name: TensorName, _ index: TensorIndex) -> Bool {
-        // The table of Flax's Embed, which may have a number for a name.
-        if name.last == "embedding" { return true }
+        if isTable(name) { return true }
         guard name.last == "weight" || name.parts.count == 1 || name.last.hasPrefix("pos") || name.last.hasSuffix("_table") else {
             return false
         }

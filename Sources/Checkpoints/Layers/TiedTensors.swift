@@ -1,7 +1,48 @@
 import Archives
 
+/// Which tensors of a checkpoint are one tensor under several names, as weights that two modules share are.
+///
+/// Such a tensor is one layer and one parameter: whatever its names, it is called by the first, and training changes it once.
+package struct TiedTensors: Sendable {
+    /// The names of each shared tensor; the first is that by which it is called.
+    package let groups: [[String]]
+    private let places: [String: Int]
+
+    init(_ groups: [[String]]) {
+        self.groups = groups
+        places = Dictionary(
+            groups.enumerated().flatMap { place, names in names.map { ($0, place) } }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// The name by which the tensor called `name` is called.
+    package func first(_ name: String) -> String { places[name].map { groups[$0][0] } ?? name }
+
+    /// Whether the tensor has another name, by which it is called.
+    package func isRepeated(_ name: String) -> Bool { first(name) != name }
+
+    /// All names of the tensor called `name`.
+    package func names(_ name: String) -> [String] { places[name].map { groups[$0] } ?? [name] }
+
+    /// The first name by each of the others.
+    package var firsts: [String: String] {
+        Dictionary(groups.flatMap { names in names.dropFirst().map { ($0, names[0]) } }, uniquingKeysWith: { first, _ in first })
+    }
+}
+
 extension [TensorRecord] {
-    /// The groups of tensors that are the same bytes of the file under several names, each in the given order.
+    /// Those groups of ``tied`` that the file says are one tensor, not just one place in a file.
+    var declaredTies: [[String]] {
+        let seconds = Set(lazy.filter(\.isSecondName).map(\.name))
+        guard !seconds.isEmpty else { return [] }
+        return tied.compactMap { names in
+            let others = names.filter(seconds.contains)
+            guard let first = names.first, !seconds.contains(first), !others.isEmpty else { return nil }
+            return [first] + others
+        }
+    }
+
+    /// The groups of tensors that are the same bytes of the file under several names, each in the given order, but those last that the file says
+    /// to be others under a second name.
     package var tied: [[String]] {
         // Few bytes are shared: only those at one address are compared further.
         var places: [UInt: [Int]] = [:]
@@ -16,7 +57,9 @@ extension [TensorRecord] {
             for index in indices { groupsHere[View(self[index]), default: []].append(index) }
             groups += groupsHere.values.filter { $0.count > 1 }
         }
-        return groups.sorted { $0[0] < $1[0] }.map { $0.map { self[$0].name } }
+        return groups.sorted { $0[0] < $1[0] }.map { group in
+            (group.filter { !self[$0].isSecondName } + group.filter { self[$0].isSecondName }).map { self[$0].name }
+        }
     }
 }
 

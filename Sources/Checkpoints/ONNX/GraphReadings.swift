@@ -12,7 +12,7 @@ struct GraphReadings: Sendable {
         var isChosenBySamples = false
         /// The side of the inputs in a product; nil if no product reads the matrix.
         var inputs: Int?
-        /// Whether it is added to values, row by row.
+        /// Whether it is added to values: a matrix row by row, one of more dimensions in any way.
         var isAdded = false
         /// Whether something else reads it.
         var hasOtherReader = false
@@ -21,6 +21,22 @@ struct GraphReadings: Sendable {
 
         /// Whether it has more than two dimensions and is a factor of a product, not the filters of a convolution.
         var isStack = false
+
+        /// Whether a tensor of more than two dimensions is nothing but added to values, as positions and masks are.
+        func isAddend(_ shape: [Int]) -> Bool { shape.count > 2 && isAdded && !isStack && transposedGroups == nil }
+
+        /// The reading of a tensor that is read in both ways.
+        func joined(with other: Self) -> Self {
+            var joined = self
+            joined.entries = entries ?? other.entries
+            joined.isChosenBySamples = isChosenBySamples || other.isChosenBySamples
+            joined.inputs = inputs ?? other.inputs
+            joined.isAdded = isAdded || other.isAdded
+            joined.hasOtherReader = hasOtherReader || other.hasOtherReader
+            joined.transposedGroups = transposedGroups ?? other.transposedGroups
+            joined.isStack = isStack || other.isStack
+            return joined
+        }
 
         /// Whether a matrix is a table of which nothing but rows that are added is read. One of a single row or column is a bias.
         func isAddedTable(_ shape: [Int]) -> Bool {
@@ -49,6 +65,19 @@ struct GraphReadings: Sendable {
         readings = (module?.readings ?? graph.flatMap(Self.read))?.readings ?? [:]
         if let module { addTables(of: module) }
         if readings.isEmpty { return nil }
+    }
+
+    /// The same readings where a tensor is read by any of its names.
+    func sharing(_ ties: TiedTensors) -> GraphReadings {
+        guard !ties.groups.isEmpty else { return self }
+        var shared = self
+        for names in ties.groups {
+            let own = names.compactMap { readings[$0] }
+            guard let first = own.first else { continue }
+            let joined = own.dropFirst().reduce(first) { $0.joined(with: $1) }
+            for name in names { shared.readings[name] = joined }
+        }
+        return shared
     }
 
     private static func read(_ graph: ByteRegion) -> GraphReadings? {
@@ -136,7 +165,10 @@ private struct ReadingSearch {
         case "Einsum": readEinsum(node)
         // A sum of stored numbers alone is another matrix, such as one with its change of low rank.
         case "Add" where !isFixed, "Sub" where !isFixed:
-            for input in node.inputs { read(input) { reading, _ in reading.isAdded = true } }
+            for input in node.inputs {
+                read(input) { reading, _ in reading.isAdded = true }
+                if let source = filters[input], !convolved.contains(source) { readings[source, default: .init()].isAdded = true }
+            }
         default: readOther(node, from: 0)
         }
         guard isFixed else { return }
@@ -157,9 +189,9 @@ private struct ReadingSearch {
     }
 
     private mutating func readFilters(_ node: ONNXGraph.Node, transposedGroups: Int64?) {
-        guard node.inputs.count > 1, let source = filters[node.inputs[1]], convolved.insert(source).inserted, let transposedGroups else {
-            return
-        }
+        guard node.inputs.count > 1, let source = filters[node.inputs[1]], convolved.insert(source).inserted else { return }
+        readings[source]?.isAdded = false
+        guard let transposedGroups else { return }
         readings[source, default: .init()].transposedGroups = Int(exactly: transposedGroups)
     }
 

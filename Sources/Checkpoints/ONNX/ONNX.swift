@@ -5,6 +5,8 @@ import Text
 ///
 /// A matrix is transposed to [out, in] as required by the operation that reads it: the graph decides what the shapes alone do not.
 enum ONNX {
+    static let format = "ONNX"
+
     /// Whether the file begins as an ONNX model: with the version of its format, then one of the fields that follow.
     static func isRecognised(_ head: [UInt8]) -> Bool {
         guard head.count >= 4, head[0] == 0x08, (3...64).contains(head[1]) else { return false }
@@ -83,8 +85,9 @@ enum ONNX {
             let tensor = try ONNXTensor(message)
             if !tensor.isText { stored.append((output, tensor, true)) }
         }
-        let uses = ONNXUses(graph, stored: Set(stored.map(\.name)))
-        let names = finalNames(stored.map(\.name), uses.names)
+        let own = Set(stored.map(\.name))
+        let uses = ONNXUses(graph, stored: own)
+        let names = finalNames(stored.map(\.name), uses.names.merging(KerasNames(graph, stored: own).names) { $1 })
         var tensors: [StoredTensor] = []
         for (place, entry) in stored.enumerated() {
             let use = uses.uses[entry.name]
@@ -121,9 +124,10 @@ enum ONNX {
                         name: entry.name, dtype: entry.tensor.typeName, shape: entry.tensor.shape, problem: error, path: path))
             }
         }
+        ONNXCopies(stored).apply(to: &tensors)
         for (place, message) in graph.sparse.enumerated() { unreadable.append(try sparse(message, place, path)) }
         return WeightFile(
-            format: "ONNX", models: [.init(key: "", tensors: tensors, unreadable: unreadable)],
+            format: format, models: [.init(key: "", tensors: tensors, unreadable: unreadable)],
             keepsOrder: isOrdered(graph, stored.map(\.value)))
     }
 

@@ -235,7 +235,7 @@ struct ONNXUses {
     }
 
     /// Whether an exporter made the name up.
-    private static func isNumbered(_ name: String) -> Bool {
+    static func isNumbered(_ name: String) -> Bool {
         name.hasPrefix("onnx::") || name.hasPrefix("val_") && name.utf8.dropFirst(4).allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
     }
 

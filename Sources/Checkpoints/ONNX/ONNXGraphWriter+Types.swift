@@ -42,4 +42,20 @@ extension ONNXGraphWriter {
         default: return cast(constant(Float(number)), to: type)
         }
     }
+
+    /// The operator, and what it reads, that ends ln(1 + exp(beta x)) / beta, or x where beta x is above the threshold, as PyTorch's
+    /// Softplus. Above a beta x of 20 the two are the same in single precision.
+    package mutating func softplus(_ x: String, beta: Double, threshold: Double) -> (operation: String, inputs: [String]) {
+        let type = type(of: x)
+        let scaled = beta == 1 ? x : add("Mul", [x, constant(beta, as: type)])
+        let bounded = threshold < 20
+        guard bounded || beta != 1 else { return ("Softplus", [x]) }
+        var result = add("Softplus", [scaled])
+        if beta != 1 {
+            let inputs = [result, constant(beta, as: type)]
+            guard bounded else { return ("Div", inputs) }
+            result = add("Div", inputs)
+        }
+        return ("Where", [add("Greater", [scaled, constant(threshold, as: type)]), x, result])
+    }
 }

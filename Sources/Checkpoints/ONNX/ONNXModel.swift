@@ -107,6 +107,8 @@ package struct ONNXModel: Sendable {
         }
     }
 
+    /// Whether tf2onnx made the graph of one of TensorFlow.
+    package private(set) var isOfTensorFlow = false
     /// The version of each set of operators, by its domain.
     package private(set) var versions: [String: Int] = [:]
     /// In the file's order, which need be no order of a run.
@@ -140,6 +142,7 @@ package struct ONNXModel: Sendable {
             }
         }
         guard let graph else { throw Problem("holds no graph", expected: "an ONNX model") }
+        isOfTensorFlow = producer == "tf2onnx"
         let tensors = try ONNXGraph(graph)
         let learned = try LearnedValues(graph, producer: producer)
         for entry in try ONNX.stored(in: tensors) {

@@ -63,6 +63,8 @@ package struct PickleScan: Sendable {
     private mutating func scanZip(_ region: ByteRegion, _ member: String?, _ depth: Int) {
         do throws(Problem) {
             guard let directory = try ZipDirectory(region) else { return }
+            // What was appended to the zip file.
+            if directory.trailingByteCount > 0 { scanBuried(region, from: region.count - directory.trailingByteCount, member) }
             guard directory.unclaimedByteCount > 0 else { return scanEntries(of: directory, in: region, member, depth) }
             if !scanSequence(region, member, depth) { scanEntries(of: directory, in: region, member, depth) }
         } catch {
@@ -80,6 +82,7 @@ package struct PickleScan: Sendable {
     }
 
     private mutating func scanEntries(of directory: ZipDirectory, in region: ByteRegion, _ member: String?, _ depth: Int) {
+        let region = region.slice(offset: 0, count: region.count - directory.trailingByteCount) ?? region
         let wasInScript = isInScript
         isInScript = TorchZip.isScript(directory)
         defer { isInScript = wasInScript }

@@ -14,6 +14,15 @@ enum TensorSource {
     /// A tensor that cannot be read and of which nothing else is known.
     static func refused(_ reason: String) -> TensorSource { .refused(RefusedTensor(reason: reason)) }
 
+    /// Whether it is a tensor that cannot be read in any file.
+    var isRefused: Bool {
+        switch self {
+        case .view, .array: false
+        case .converted(let source, _): source.isRefused
+        case .refused: true
+        }
+    }
+
     /// The number of dimensions; 0 if it is not known.
     func rank(in pickle: Pickle) -> Int {
         switch self {

@@ -36,7 +36,7 @@ enum TorchExport {
             try members.checkByteOrder()
             let program = try program(members)
             if let listing = try members.contents(weightListing) {
-                let file = try listed(listing, members, path).adding(try constants(members, path, of: program))
+                let file = try listed(listing, members, path).adding(try constants(members, path, of: program)).tied(as: program)
                 return file.with(module(program, file))
             }
             guard let saved = savedWeights.first(where: members.names.contains), let bytes = try members.contents(saved) else {
@@ -44,7 +44,7 @@ enum TorchExport {
             }
             let file = try TorchFile(bytes, path: path + "!" + folder + saved)
             let weights = try WeightFile(format: format, pickle: file.pickle, path: path + "!" + folder + saved, storages: file.storages)
-                .adding(try constants(members, path, of: program))
+                .adding(try constants(members, path, of: program)).tied(as: program)
             return weights.with(module(program, weights))
         } catch {
             throw error.at(path: path)
@@ -193,5 +193,25 @@ enum TorchExport {
             let numbers = elements.compactMap { $0[member: "as_int"]?.wholeNumber }
             return numbers.count == elements.count ? numbers : nil
         }
+    }
+}
+
+extension WeightFile {
+    /// The same file, in which tensors of several names are called by that which the program has first.
+    fileprivate func tied(as program: TorchExportGraph?) -> WeightFile {
+        guard let program, let model = models.first else { return self }
+        let places = Dictionary(program.order.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        var seconds: Set<String> = []
+        for names in model.tensors.tied {
+            let order = names.sorted { (places[$0] ?? .max, $0) < (places[$1] ?? .max, $1) }
+            if order[0] != names[0] { seconds.formUnion(order.dropFirst()) }
+        }
+        guard !seconds.isEmpty else { return self }
+        var file = self
+        file.models[0] = Model(
+            key: model.key, tensors: model.tensors.map { seconds.contains($0.name) ? $0.secondNamed($0.name) : $0 },
+            unreadable: model.unreadable)
+        file.models[0].module = model.module
+        return file
     }
 }

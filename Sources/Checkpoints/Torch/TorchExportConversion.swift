@@ -28,7 +28,9 @@ struct TorchExportConversion {
         let read = Set(program.nodes.flatMap { node in node.inputs.flatMap { $0.value.names } })
         let records = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         var declared: Set<String> = []
-        for (name, tensor) in program.parameters.sorted(by: { $0.key < $1.key }) where read.contains(name) {
+        let ties = TiedTensors(tensors.tied)
+        for (name, own) in program.parameters.sorted(by: { $0.key < $1.key }) where read.contains(name) {
+            let tensor = ties.first(own)
             guard let record = records[tensor] else {
                 throw Problem("is missing", subject: "tensor '\(tensor)'", expected: "the program's tensors")
             }
@@ -221,16 +223,9 @@ struct TorchExportConversion {
                 name, node.name == "celu" ? "Celu" : "Elu", [try value(node, "self")], [("alpha", .real(Float(real(node, "alpha", 1))))])
         case "softplus":
             let beta = real(node, "beta", 1)
-            guard beta > 0, real(node, "threshold", 20) >= 20 else {
-                throw Problem("has a setting that is not run", expected: "a threshold of at least 20")
-            }
-            let x = try value(node, "self")
-            if beta == 1 {
-                result = add(name, "Softplus", [x])
-            } else {
-                let scaled = writer.add("Mul", [x, writer.constant(Float(beta))])
-                result = add(name, "Div", [writer.add("Softplus", [scaled]), writer.constant(Float(beta))])
-            }
+            guard beta > 0 else { throw Problem("has a setting that is not run", expected: "a beta above 0", found: "\(beta)") }
+            let last = writer.softplus(try value(node, "self"), beta: beta, threshold: real(node, "threshold", 20))
+            result = add(name, last.operation, last.inputs)
         case "relu6", "hardtanh", "clamp":
             if node["min"]?.tensor != nil || node["max"]?.tensor != nil {
                 result = try clamped(node, name)

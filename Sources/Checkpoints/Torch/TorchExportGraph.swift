@@ -6,6 +6,8 @@ struct TorchExportGraph {
     let nodes: [Node]
     /// The names in the model of parameters and buffers, by the names of tensors in the program.
     let parameters: [String: String]
+    /// The names in the model in the program's order, as far as it says one.
+    let order: [String]
     /// Those of them that are no parameters: buffers and constants, which no training changes.
     let fixed: Set<String>
     let userInputs: [String]
@@ -42,6 +44,7 @@ struct TorchExportGraph {
     ) {
         self.nodes = nodes
         self.parameters = parameters
+        order = []
         self.fixed = fixed
         self.userInputs = userInputs
         self.outputs = outputs
@@ -59,6 +62,7 @@ struct TorchExportGraph {
         var nodes: [Node]?
         var outputs: [String]?
         var parameters: [String: String] = [:]
+        var order: [String] = []
         var fixed: Set<String> = []
         var userInputs: [String] = []
         var values = TensorDescriptions()
@@ -83,7 +87,11 @@ struct TorchExportGraph {
                     try cursor.readObject { cursor, name in
                         switch name {
                         case "input_specs":
-                            try cursor.readList { cursor in try Self.readInput(&cursor, &parameters, &fixed, &userInputs) }
+                            try cursor.readList { cursor in
+                                guard let name = try Self.readInput(&cursor, &fixed, &userInputs) else { return }
+                                parameters[name.tensor] = name.parameter
+                                order.append(name.parameter)
+                            }
                         case "output_specs": try cursor.readList { cursor in kinds.append(try Self.outputKind(&cursor, &changed)) }
                         default: try cursor.skip()
                         }
@@ -98,6 +106,7 @@ struct TorchExportGraph {
         self.outputs = kinds.count == outputs.count ? zip(kinds, outputs).filter { $0.0 == "user_output" }.map(\.1) : outputs
         self.changed = changed
         self.parameters = parameters
+        self.order = order
         self.fixed = fixed
         self.userInputs = userInputs
         shapes = values.shapes
@@ -151,8 +160,9 @@ struct TorchExportGraph {
 
     /// Reads what the program's inputs are: a parameter and its name in the model, or what the user gives.
     private static func readInput(
-        _ cursor: inout JSONCursor, _ parameters: inout [String: String], _ fixed: inout Set<String>, _ userInputs: inout [String]
-    ) throws {
+        _ cursor: inout JSONCursor, _ fixed: inout Set<String>, _ userInputs: inout [String]
+    ) throws -> (tensor: String, parameter: String)? {
+        var found: (tensor: String, parameter: String)?
         try cursor.readObject { cursor, kind in
             guard ["parameter", "buffer", "tensor_constant", "user_input"].contains(kind) else { return try cursor.skip() }
             var argument = Argument()
@@ -166,9 +176,10 @@ struct TorchExportGraph {
                 }
             }
             guard let tensor = argument.tensor else { return }
-            if kind == "user_input" { userInputs.append(tensor) } else { parameters[tensor] = name }
+            if kind == "user_input" { userInputs.append(tensor) } else { found = name.map { (tensor, $0) } }
             if kind == "buffer" || kind == "tensor_constant" { fixed.insert(tensor) }
         }
+        return found
     }
 
     struct Node {

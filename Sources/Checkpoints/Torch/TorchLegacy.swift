@@ -23,6 +23,8 @@ enum TorchLegacy {
         let storages: StorageLookup
         /// The offset after it.
         let end: Int
+        /// Whether the file ends within it.
+        var isCut = false
     }
 
     /// Reads a file's models; storages are used in place.
@@ -40,10 +42,23 @@ enum TorchLegacy {
             throw error.at(path: path)
         }
         var parts = [first]
-        while let last = parts.last, last.end < region.count, parts.count < partLimit, let next = try? part(region, at: last.end) {
-            parts.append(next)
+        var rest: String?
+        while let last = parts.last, !last.isCut, last.end < region.count, rest == nil {
+            do throws(Problem) {
+                guard parts.count < partLimit else { throw Problem("there are more objects than are read") }
+                parts.append(try part(region, at: last.end))
+            } catch {
+                // What is no pickle at all was appended by somebody else.
+                let isObject = region.integer(at: last.end, as: UInt8.self) == PickleOpcode.proto.rawValue
+                rest =
+                    "\(ByteText.counted(region.count - last.end, "byte")) behind "
+                    + (parts.count == 1 ? "the first object" : "the first \(parts.count) objects") + " are not read"
+                    + (isObject ? ": \(error.summary)" : "")
+            }
         }
-        return try models(of: parts, path: path)
+        var file = try models(of: parts, path: path)
+        if let rest { file.assumptions.append(rest) }
+        return file
     }
 
     private static let pickleFormat = "pickle"
@@ -59,7 +74,7 @@ enum TorchLegacy {
                 storages: { (_, _) throws(Problem) in throw Problem(problem: "its storage is not in the file") }, end: end)
         }
         let stream = try TorchLegacyStream(region, at: start)
-        return Part(format: "PyTorch legacy", pickle: stream.pickle, storages: stream.storage, end: stream.end)
+        return Part(format: "PyTorch legacy", pickle: stream.pickle, storages: stream.storage, end: stream.end, isCut: stream.isCut)
     }
 
     /// The models of objects that were written to one file one after the other: where more than one holds tensors, each model's key begins

@@ -83,6 +83,9 @@ struct TorchLegacyStream {
         end = reader.position
     }
 
+    /// Whether the file ends before the stream does: what remains is part of it.
+    var isCut: Bool { !damaged.isEmpty }
+
     /// The offset after the stream that begins at `start`; nil if none does.
     static func end(_ region: ByteRegion, at start: Int) -> Int? {
         guard let first = try? PickleReader.read(region, at: start).pickle, isMagic(first) else { return nil }

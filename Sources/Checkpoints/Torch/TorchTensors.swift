@@ -33,7 +33,7 @@ final class TorchTensors {
             return .unreadable(
                 UnreadableTensor(
                     name: name, dtype: known.dtype, shape: known.shape,
-                    problem: error as? Problem ?? Problem("\(error)"), path: path))
+                    problem: error as? Problem ?? Problem("\(error)"), path: path, isDamaged: !source.isRefused))
         }
     }
 

@@ -69,16 +69,35 @@ package struct CheckpointDraft: Sendable {
     package var tensors: [Tensor]
     /// `config.json`, `modinspect.json` and the tokenizer's files by name.
     package var files: [String: ByteRegion]
+    /// The names of each tensor that is written under several, that by which it is called first.
+    private var ties: [[String]] = []
 
     package init(tensors: [Tensor], files: [String: ByteRegion] = [:]) {
         self.tensors = tensors
         self.files = files
     }
 
+    /// The groups of names of ``tensors`` that are one tensor.
+    var tied: [[String]] {
+        guard !ties.isEmpty else { return [] }
+        let names = Set(tensors.map(\.name))
+        return ties.map { $0.filter(names.contains) }.filter { $0.count > 1 }
+    }
+
+    /// Puts another tensor in the place of one, under all of its names.
+    ///
+    /// - Parameters:
+    ///   - name: one of them.
+    ///   - tensor: makes it under a name.
+    package mutating func replace(_ name: String, _ tensor: (String) -> Tensor) {
+        let names = ties.first { $0.contains(name) } ?? [name]
+        for (place, old) in tensors.enumerated() where names.contains(old.name) { tensors[place] = tensor(old.name) }
+    }
+
     /// A checkpoint with some of its tensors replaced, and its files carried along.
     ///
     /// A tensor that shares its bytes with a replaced one is replaced too. An output matrix that shares the embedding's bytes is left out
-    /// where the model's `config.json` ties the two, as transformers does; other shared tensors are written once for each name.
+    /// where the model's `config.json` ties the two, as transformers does; other shared tensors are written once for each name, and the file says that they are one.
     ///
     /// - Parameters:
     ///   - values: the new numbers by the tensors' names, of as many elements as the tensor.
@@ -91,7 +110,8 @@ package struct CheckpointDraft: Sendable {
         var values = values
         var omitted = left
         let isTied = Self.tiesEmbeddings(checkpoint.configuration)
-        for group in checkpoint.tensors.tied {
+        ties = checkpoint.ties.groups
+        for group in ties {
             if let value = group.lazy.compactMap({ values[$0] }).first {
                 for name in group where values[name] == nil { values[name] = value }
             }
@@ -123,12 +143,19 @@ package struct CheckpointDraft: Sendable {
     /// - Parameter path: the name for messages.
     /// - Throws: ``Problem`` if no file could hold the tensors.
     package func outline(path: String) throws -> Checkpoint {
-        let zero = ByteRegion(copying: [UInt8](repeating: 0, count: 16))
+        // Tensors that are one under several names share their bytes, no others do.
+        let groups = Dictionary(tied.enumerated().flatMap { place, names in names.map { ($0, place) } }, uniquingKeysWith: { $1 })
+        var shared: [Int: ByteRegion] = [:]
+        let firsts = TiedTensors(tied)
         let records = try tensors.map { tensor in
+            let group = groups[tensor.name]
+            let zero = group.flatMap { shared[$0] } ?? ByteRegion(copying: [UInt8](repeating: 0, count: 16))
+            if let group { shared[group] = zero }
             do throws(Problem) {
-                return try TensorRecord(
+                let record = try TensorRecord(
                     name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, strides: tensor.shape.map { _ in 0 }, offset: 0,
                     storage: zero)
+                return firsts.isRepeated(tensor.name) ? record.secondNamed(tensor.name) : record
             } catch {
                 throw error.at(path: path).about("tensor '\(tensor.name)'")
             }

@@ -113,7 +113,7 @@ package struct CheckpointWriter: Sendable {
                 if kind == .tar {
                     try Self.writeTar(draft, path: path, to: sink)
                 } else {
-                    var metadata: [String: String] = [:]
+                    var metadata = SafetensorsTies.metadata(draft.tied)
                     for name in Companions.inHeader {
                         if let file = draft.files[name] { metadata[name] = file.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
                     }
@@ -134,7 +134,7 @@ package struct CheckpointWriter: Sendable {
             try archive.begin(name: name, size: file.count)
             try file.withUnsafeBytes { try archive.write($0) }
         }
-        let tensors = try SafetensorsWriter(draft.tensors, metadata: [:], path: path)
+        let tensors = try SafetensorsWriter(draft.tensors, metadata: SafetensorsTies.metadata(draft.tied), path: path)
         try archive.begin(name: weights, size: tensors.size)
         try tensors.write { try archive.write($0) }
         try archive.finish()
@@ -168,7 +168,7 @@ package struct CheckpointWriter: Sendable {
             for (name, bytes) in draft.files.sorted(by: { $0.key < $1.key }) {
                 try writeFile(to: temporary.path + "/" + name) { sink in try bytes.withUnsafeBytes { try sink($0) } }
             }
-            let tensors = try SafetensorsWriter(draft.tensors, metadata: [:], path: path)
+            let tensors = try SafetensorsWriter(draft.tensors, metadata: SafetensorsTies.metadata(draft.tied), path: path)
             try writeFile(to: temporary.path + "/" + Self.weights) { sink in try tensors.write(to: sink) }
             if rename(temporary.path, target) != 0 {
                 // Only an empty directory is replaced by renaming.

@@ -15,7 +15,7 @@ struct AttributionPatching {
         self.patching = patching
         self.parts = parts
         reading = BehaviourReading(network)
-        dimensions = NeuronDimensions(network)
+        dimensions = network.neuronDimensions
         self.team = team
     }
 

@@ -64,15 +64,18 @@ package struct PatchSites: Sendable {
         let hasPositions: Bool
     }
 
+    /// What names the model's scores where no site is called so.
+    static let logits = "logits"
+
     let entries: [Entry]
     private let output: String
     private let isSequential: Bool
 
     /// - Throws: ``Problem`` if shapes do not go together for any batch.
     package init(_ network: Network) throws(Problem) {
-        let shapes = try network.shapes(for: network.exampleBatch)
+        let shapes = try network.exampleShapes()
         let layouts = HeadLayout.layouts(of: network)
-        let dimensions = NeuronDimensions(network)
+        let dimensions = network.neuronDimensions
         self.dimensions = dimensions
         // A model of images may be a transformer over its patches.
         isSequential = if case .tokens = network.input { true } else { network.anatomy.blocks.contains { $0.attention != nil } }
@@ -183,7 +186,7 @@ package struct PatchSites: Sendable {
             return try (headed.isEmpty ? whole : headed).flatMap { try cut($0, granularity) }
         }
         if let parts = try numbered(pattern, granularity) { return parts }
-        if glob.matches(output) { throw isOutput(output) }
+        if glob.matches(output) || pattern == Self.logits { throw isOutput(output) }
         if let problem = sentenceProblem, glob.matches("sentence_embed") { throw Problem("there is no site 'sentence_embed': \(problem)") }
         throw Problem("no site matches '\(pattern)'", nearest: nearest(to: pattern))
     }

@@ -104,7 +104,7 @@ final class PatchWorker {
     init(_ network: Network, metrics: [BehaviourMetric], base: Set<NodeID>, team: Team) {
         self.network = network
         reading = BehaviourReading(network)
-        dimensions = NeuronDimensions(network)
+        dimensions = network.neuronDimensions
         self.metrics = metrics
         self.base = base
         self.team = team

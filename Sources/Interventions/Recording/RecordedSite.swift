@@ -19,7 +19,8 @@ package struct RecordedSite: Sendable {
 extension PatchSites {
     /// The sites that `patterns` name, whole, or one head or neuron of them, in the network's order.
     ///
-    /// The patterns are those of ``parts(_:granularity:by:)``; the network's output is a site too.
+    /// The patterns are those of ``parts(_:granularity:by:)``; the network's output is a site too, and `logits` names it, or what a softmax at
+    /// the end reads, unless a site has that name.
     ///
     /// - Throws: ``Problem`` for a pattern that matches nothing.
     func recorded(_ patterns: [String], in network: Network) throws -> [RecordedSite] {
@@ -28,7 +29,7 @@ extension PatchSites {
         var parts: [PatchedPart] = []
         // A pattern means what can be recorded; a name is taken at its word.
         let lacking = patterns.contains { GlobPattern($0).isPattern } ? network.nodesWithoutSamples : []
-        for pattern in patterns {
+        for pattern in patterns.map({ named($0, in: network) }) {
             let isExcluding = pattern.hasPrefix("!")
             let glob = GlobPattern(isExcluding ? String(pattern.dropFirst()) : pattern)
             let isOutput = glob.matches(site) || glob.matches(Network.shortened(site))
@@ -56,6 +57,16 @@ extension PatchSites {
             .map { recorded($0, in: network) }
     }
 
+    /// The pattern of the site that `logits` names; any other pattern as it is.
+    private func named(_ pattern: String, in network: Network) -> String {
+        let isExcluding = pattern.hasPrefix("!")
+        let logits = network.scoring.output.index
+        guard pattern.dropFirst(isExcluding ? 1 : 0) == Self.logits, network[Self.logits] == nil, logits < network.nodes.count else {
+            return pattern
+        }
+        return (isExcluding ? "!" : "") + GlobPattern.literal(network.nodes[logits].site)
+    }
+
     /// A part of the network as a recorded site.
     func recorded(_ part: PatchedPart, of layer: String? = nil, in network: Network) -> RecordedSite {
         let entry = entries.first { $0.node == part.node }
@@ -64,7 +75,7 @@ extension PatchSites {
     }
 
     private func outputHasPositions(_ network: Network) -> Bool {
-        guard case .tokens = network.input, let shapes = try? network.shapes(for: network.exampleBatch) else { return false }
+        guard case .tokens = network.input, let shapes = try? network.exampleShapes() else { return false }
         return shapes[network.output.index].count == 3
     }
 }

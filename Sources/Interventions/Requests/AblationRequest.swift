@@ -23,6 +23,15 @@ package struct AblationRequest {
         self.data = data
     }
 
+    /// The reading that all the layers allow: that of weights where one of them is applied several times, whose outputs are not the same
+    /// neurons.
+    ///
+    /// - Throws: ``Problem`` if clusters and model do not fit each other.
+    package func possibleReading() throws -> ClusterAblation.Reading {
+        let ablated = try model.ablatedLayers(clusters, matching: layers)
+        return ablated.contains { $0.places(in: model.network).count > 1 } ? .weights : .activations
+    }
+
     /// Reads the data and finds the layers.
     ///
     /// - Throws: ``Problem`` if clusters, data and model do not fit each other, or the data has no answers.

@@ -17,6 +17,11 @@ extension NeuronFlow {
     func checkThatNoOthersRead(in network: Network, followed: Set<Reading>) throws(Problem) {
         for axis in axes {
             let own = network.parameters[axis.parameter.index]
+            if network.beside?.tensors.contains(own.tensorName) == true {
+                throw Problem(
+                    subject: "tensor '\(own.tensorName)'", "is read in several places, which would all have to follow",
+                    found: "another output of the graph")
+            }
             for (place, node) in network.nodes.enumerated() {
                 let other = node.parameters.first { parameter in
                     Self.share(own, network.parameters[parameter.index], along: axis.dimension)

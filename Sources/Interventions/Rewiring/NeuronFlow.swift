@@ -90,6 +90,10 @@ package struct NeuronFlow: Sendable {
         guard id != network.output else {
             throw Problem(site: network.nodes[id.index].site, "its neurons are the model's answers")
         }
+        if let beside = network.beside, beside.isUnclear || beside.nodes.contains(id) {
+            throw Problem(
+                site: network.nodes[id.index].site, "its neurons are read for another output of the graph, which would have to follow")
+        }
         for (place, reader) in network.nodes.enumerated() where reader.inputs.contains(id) {
             try enter(NodeID(place), from: id, form)
         }

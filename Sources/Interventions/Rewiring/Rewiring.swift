@@ -63,17 +63,21 @@ package struct Rewiring: Sendable {
     package var draft: CheckpointDraft {
         var draft = CheckpointDraft(checkpoint)
         for name in Set(selections.keys.map { network.parameters[$0.index].tensorName }) {
-            guard let place = draft.tensors.firstIndex(where: { $0.name == name }), let record = checkpoint[name] else { continue }
-            draft.tensors[place] = .init(record, selecting: record.shape.indices.map { indices(ofTensor: name, along: $0) })
+            guard let shape = checkpoint[name]?.shape else { continue }
+            let selection = shape.indices.map { indices(ofTensor: name, along: $0) }
+            draft.replace(name) { other in
+                guard let record = checkpoint[other] else { preconditionFailure("no tensor '\(other)'") }
+                return .init(record, selecting: selection)
+            }
         }
         for (parameter, sums) in additions {
             let name = network.parameters[parameter.index].name
-            guard let place = draft.tensors.firstIndex(where: { $0.name == name }), let record = checkpoint[name] else { continue }
+            guard let record = checkpoint[name] else { continue }
             // Biases have one dimension.
             let taken = selections[parameter]?[0] ?? Array(sums.indices)
             let values = record.doubles()
             let numbers = Tensor(shape: [taken.count], taken.map { Float(values[$0] + sums[$0]) })
-            draft.tensors[place] = .init(name: name, dtype: record.dtype, shape: [taken.count]) { numbers }
+            draft.replace(name) { .init(name: $0, dtype: record.dtype, shape: [taken.count]) { numbers } }
         }
         return draft
     }

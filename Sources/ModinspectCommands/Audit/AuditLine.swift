@@ -45,7 +45,11 @@ struct AuditLine {
         }
     }
     private static let findings: [Column<AuditLine>] = Finding.Kind.allCases.map { kind in
-        .whole(kind.rawValue, kind.documentation) { $0.row.model == nil ? nil : $0.row.count(of: kind) }
+        .whole(kind.rawValue, kind.documentation) { line in
+            // A file that could not be opened was looked at for some kinds alone.
+            let count = line.row.count(of: kind)
+            return line.row.model == nil && count == 0 ? nil : count
+        }
     }
     private static let facts: [Column<AuditLine>] = [
         .text("sameAs", "The first row with the same weights.") { $0.row.sameAs },

@@ -23,7 +23,7 @@ struct CheckpointComparison {
     ///   - clusters: a file with clusters for the layers of A, or by the names in B.
     init(_ first: Checkpoint, _ second: Checkpoint, layers: some LayerChoice, clusters: ClusterFile?) throws {
         let (catalogA, catalogB) = (LayerCatalog(first), LayerCatalog(second))
-        let partners = NamePairing(catalogA.layers.map(\.name), catalogB.layers.map(\.name)).partners
+        let partners = NamePairing(catalogA.layers.map(catalogA.names), catalogB.layers.map(catalogB.names)).partners
         given = try clusters.map { try Self.clusterings($0, catalogA, catalogB, partners) }
         let chosenA: Set<String>
         var chosenB: Set<String> = []
@@ -33,10 +33,14 @@ struct CheckpointComparison {
             chosenA = try Self.choose(layers, from: catalogA, path: first.path, beside: catalogB)
             chosenB = try Self.choose(layers, from: catalogB, path: second.path, beside: catalogA)
         }
-        func candidates(_ layers: [Layer], _ chosen: Set<String>) -> [LayerMatch.Candidate] {
-            layers.map { .init(name: $0.name, shape: [$0.outNeurons, $0.inNeurons] + $0.kernelShape, isChosen: chosen.contains($0.name)) }
+        func candidates(_ catalog: LayerCatalog, _ chosen: Set<String>) -> [LayerMatch.Candidate] {
+            catalog.layers.map {
+                .init(
+                    name: $0.name, otherNames: Array(catalog.names(of: $0).dropFirst()),
+                    shape: [$0.outNeurons, $0.inNeurons] + $0.kernelShape, isChosen: chosen.contains($0.name))
+            }
         }
-        match = LayerMatch(candidates(catalogA.layers, chosenA), candidates(catalogB.layers, chosenB))
+        match = LayerMatch(candidates(catalogA, chosenA), candidates(catalogB, chosenB))
         guard !match.pairs.isEmpty else {
             throw Problem(
                 path: second.path, problem: "has no layer in common with \(first.path)", expected: match.expected, found: match.found)

@@ -5,6 +5,8 @@ struct LayerMatch {
     /// A layer of one model.
     struct Candidate {
         let name: String
+        /// The names that it has beside.
+        var otherNames: [String] = []
         /// [out, in], and for a convolution the lengths of its kernel.
         let shape: [Int]
         /// Whether it was requested. A layer is compared if it was requested in either model.
@@ -34,7 +36,7 @@ struct LayerMatch {
     init(_ a: [Candidate], _ b: [Candidate]) {
         self.a = a
         self.b = b
-        let partners = NamePairing(a.map(\.name), b.map(\.name)).partners
+        let partners = NamePairing(a.map { [$0.name] + $0.otherNames }, b.map { [$0.name] + $0.otherNames }).partners
         var pairs: [(a: Int, b: Int)] = []
         var differences: [Difference] = []
         for (place, partner) in partners.enumerated() {

@@ -12,7 +12,7 @@ struct ConvertCommand: FileCommand {
         discussion: """
             Writes any checkpoint as one safetensors file with its config.json and tokenizer, or a network that has a graph or words \
             (--arch) as an ONNX file, if the name of OUT ends in .onnx: shards are joined, quantised weights are \
-            decoded, and an adapter is merged with its base model. Tied tensors are written once. Names do not change, except that a GGUF \
+            decoded, and an adapter is merged with its base model. Tied tensors stay tied. Names do not change, except that a GGUF \
             file that runs becomes the model that it was made of, under transformers' names, with a config.json and a tokenizer.
 
             The quantisation settings of config.json are removed, and its entry for the type of the weights is set to the type that is \

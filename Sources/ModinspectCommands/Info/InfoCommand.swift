@@ -48,10 +48,11 @@ struct InfoCommand: FileCommand, ListCommand {
         if printsArchitecture { return try printArchitectures() }
         // Opened first: a result that can go nowhere is not worth computing.
         let stream = try output.resultStream()
-        let report = CheckpointReport<CheckpointInfo>(
-            format: format.withPictures, header: InfoText.header, rows: InfoText.writeRows, failedRow: InfoText.row, text: InfoText.write,
-            lines: { [Provenanced(InfoReport.schema, seed: nil, Keyed("checkpoint", $0))] },
-            document: { Provenanced(InfoReport.schema, seed: nil, InfoReport(checkpoints: $0)) })
+        let report = CheckpointReport<[CheckpointInfo]>(
+            format: format.withPictures, header: InfoText.header, rows: InfoText.writeRows,
+            failedRow: InfoText.row, text: InfoText.write,
+            lines: { $0.each().map { Provenanced(InfoReport.schema, seed: nil, Keyed("checkpoint", $0)) } },
+            document: { Provenanced(InfoReport.schema, seed: nil, InfoReport(checkpoints: $0.flatMap { $0.each() })) })
         try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: .stream(stream)) { try inspect($0) }
     }
 
@@ -68,36 +69,49 @@ struct InfoCommand: FileCommand, ListCommand {
         try run.end(of: paths.count)
     }
 
-    private func inspect(_ path: String) throws -> CheckpointInfo {
-        let checkpoint = try source.open(path, output.diagnostics, isDescribed: true)
+    /// Describes each model of a file, one as a rule.
+    private func inspect(_ path: String) throws -> [CheckpointInfo] {
+        let checkpoints = try source.openEach(path, output.diagnostics)
+        // The models are of one file: it is hashed and searched once.
+        let hash = format.hasProvenance ? checkpoints.first.flatMap { source.sha256(of: $0, output) } : nil
+        let scan = checkpoints.first.map(PickleScan.init(of:)) ?? PickleScan([])
+        let found = try checkpoints.map { checkpoint in
+            let name = checkpoints.count > 1 ? "\(path), key \(checkpoint.key ?? "''")" : path
+            return try describe(checkpoint, called: name, sha256: hash, scan: scan)
+        }
+        if let first = found.first { warn(ofPickles: first) }
+        return found
+    }
+
+    /// - Parameter name: of the model, for messages.
+    private func describe(_ checkpoint: Checkpoint, called name: String, sha256: String?, scan: PickleScan) throws -> CheckpointInfo {
         let catalog = LayerCatalog(checkpoint)
         // A file without weight matrices can be inspected anyway; a pattern that matches nothing is a mistake.
         let scored =
             layers.patterns.isEmpty && (catalog.layers.isEmpty || !catalog.unreadable.isEmpty)
             ? catalog.defaultLayers : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics, notesLeftOut: false)
-        let hash = format.hasProvenance ? source.sha256(of: checkpoint, output) : nil
         let base = source.base(of: checkpoint, output, isHashed: format.hasProvenance)
         let bytes = checkpoint.tensors.reduce(0) { $0.addingReportingOverflow($1.storedByteCount).partialValue }
         let progress = output.progressBar("info", total: bytes, unit: "bytes")
         defer { progress.finish() }
         let info = try CheckpointInfo(
             checkpoint, catalog: catalog, scored: scored, isDefault: layers.patterns.isEmpty, architecture: architecture.architecture,
-            sha256: hash, base: base, countsValues: ValueCheck.isDone(isRequested: checksValues, bytes: bytes), progress: progress)
+            sha256: sha256, base: base, scan: scan, countsValues: ValueCheck.isDone(isRequested: checksValues, bytes: bytes),
+            progress: progress)
         if checkpoint.pooling == nil, info.sites.contains(where: { $0.site == "sentence_embed" }) {
             output.diagnostics.note(
-                "\(path): no 1_Pooling/config.json says how states become a sentence's: sentence_embed is their normalised mean")
+                "\(name): no 1_Pooling/config.json says how states become a sentence's: sentence_embed is their normalised mean")
         }
-        warn(info)
-        let misfits = catalog.misfits.map { (name: $0.name, text: $0.reason) }
-        if let line = Diagnostics.gathered(path, "tensor", misfits) { output.diagnostics.warning(line) }
-        return info
-    }
-
-    private func warn(_ info: CheckpointInfo) {
         let spoilt = info.tensors.filter { $0.special ?? 0 > 0 }.map {
             (name: $0.name, text: "\($0.nan ?? 0) NaN and \($0.infinite ?? 0) infinite among its weights")
         }
-        if let line = Diagnostics.gathered(info.path, "tensor", spoilt) { output.diagnostics.warning(line) }
+        if let line = Diagnostics.gathered(name, "tensor", spoilt) { output.diagnostics.warning(line) }
+        let misfits = catalog.misfits.map { (name: $0.name, text: $0.reason) }
+        if let line = Diagnostics.gathered(name, "tensor", misfits) { output.diagnostics.warning(line) }
+        return info
+    }
+
+    private func warn(ofPickles info: CheckpointInfo) {
         if let first = info.unscanned.first {
             let others = info.unscanned.count - 1
             output.diagnostics.warning(

@@ -149,6 +149,11 @@ extension TensorInfo {
     var special: Int? { nan.flatMap { nan in infinite.map { nan + $0 } } }
 }
 
+extension PickleScan {
+    /// The pickles of the files that a checkpoint is read from.
+    init(of checkpoint: Checkpoint) { self.init(checkpoint.sources + (checkpoint.base?.sources ?? [])) }
+}
+
 extension CheckpointInfo {
     /// Looks through a checkpoint.
     ///
@@ -156,11 +161,12 @@ extension CheckpointInfo {
     ///   - scored: the layers that `score` would take.
     ///   - isDefault: whether it would take them because none were named.
     ///   - given: the architecture of a plain chain, where the user says it.
+    ///   - scan: the pickles of the file.
     ///   - countsValues: whether all weights are read to count those that are not finite.
     ///   - progress: counts the bytes of the tensors that are read.
     init(
         _ checkpoint: Checkpoint, catalog: LayerCatalog, scored: [Layer], isDefault: Bool, architecture given: Architecture?,
-        sha256: String?, base: BaseSource?, countsValues: Bool, progress: Progress
+        sha256: String?, base: BaseSource?, scan: PickleScan, countsValues: Bool, progress: Progress
     ) throws {
         path = checkpoint.path
         self.sha256 = sha256
@@ -172,7 +178,6 @@ extension CheckpointInfo {
         activeParameters = ActiveParameters(checkpoint, catalog)?.count
         family = catalog.family.name
         familySource = catalog.familySource
-        let scan = PickleScan(checkpoint.sources + (checkpoint.base?.sources ?? []))
         globals = scan.globals.map { GlobalInfo(global: $0.name, member: $0.member, foreign: $0.isForeign, script: $0.isOfScript) }
         unscanned = scan.hidden.map { UnscannedInfo(member: $0.member, reason: $0.problem.what) }
         trailing = scan.trailing.map { TrailingInfo(member: $0.member, bytes: $0.byteCount) }

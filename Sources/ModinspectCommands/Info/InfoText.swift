@@ -4,12 +4,16 @@ import Text
 
 /// The report of `info` as text and as rows.
 enum InfoText {
-    static var header: String { TensorInfo.columns.header(after: ["checkpoint"], before: ["status"]) }
+    static var header: String { TensorInfo.columns.header(after: ["checkpoint"], before: ["key", "status"]) }
 
-    /// One row a tensor.
-    static func writeRows(_ info: CheckpointInfo, to stream: ResultStream) throws {
+    /// One row a tensor of each model.
+    static func writeRows(_ models: [CheckpointInfo], to stream: ResultStream) throws {
+        for model in models { try writeRows(model, to: stream) }
+    }
+
+    private static func writeRows(_ info: CheckpointInfo, to stream: ResultStream) throws {
         for tensor in info.tensors {
-            try stream.write(TensorInfo.columns.tsv(tensor, after: [info.path], before: [CheckpointStatus.ok.rawValue]))
+            try stream.write(TensorInfo.columns.tsv(tensor, after: [info.path], before: [info.key ?? "", CheckpointStatus.ok.rawValue]))
         }
         for tensor in info.unreadable { try stream.write(row(tensor, of: info)) }
     }
@@ -17,15 +21,23 @@ enum InfoText {
     /// The row of a tensor that cannot be read: its name, type and shape, and a status of its own.
     private static func row(_ tensor: UnreadableInfo, of info: CheckpointInfo) -> String {
         let known = ["tensor": tensor.tensor, "dtype": tensor.dtype ?? "-", "shape": tensor.shape.map(shape) ?? "-", "scored": "0"]
-        return TSV.row([info.path] + TensorInfo.columns.filter(\.isInTables).map { known[$0.name] ?? "" } + ["unreadable"])
+        return TSV.row([info.path] + TensorInfo.columns.filter(\.isInTables).map { known[$0.name] ?? "" } + [info.key ?? "", "unreadable"])
     }
 
     /// The row of a checkpoint that could not be read.
     static func row(_ failure: FailedCheckpoint) -> String {
-        TSV.row(failure, columns: TensorInfo.columns.count(where: \.isInTables) + 2)
+        TSV.row(failure, columns: TensorInfo.columns.count(where: \.isInTables) + 3)
     }
 
-    static func write(_ info: CheckpointInfo, to stream: ResultStream) throws {
+    /// Writes the models of one file, one after the other.
+    static func write(_ models: [CheckpointInfo], to stream: ResultStream) throws {
+        for (place, info) in models.enumerated() {
+            if place > 0 { try stream.write("\n") }
+            try write(info, to: stream)
+        }
+    }
+
+    private static func write(_ info: CheckpointInfo, to stream: ResultStream) throws {
         try stream.write(head(info))
         let hasSpecial = info.tensors.contains { $0.special ?? 0 > 0 }
         let hidden = ["layers", "left_out"] + (hasSpecial ? [] : ["nan", "infinite"])
@@ -86,7 +98,9 @@ enum InfoText {
         if let training = info.training { line("training", training.text) }
         if !info.metadata.isEmpty { line("metadata", metadata(info.metadata)) }
         let leftOut = Dictionary(grouping: info.tensors.compactMap(\.leftOut), by: { $0 })
-        let reasons = LeftOut.allCases.filter { $0 != .vector }.compactMap { reason in leftOut[reason].map { reason.counted($0.count) } }
+        let reasons = LeftOut.allCases.filter { ![.vector, .tied].contains($0) }.compactMap { reason in
+            leftOut[reason].map { reason.counted($0.count) }
+        }
         if !reasons.isEmpty { line("left out", reasons.joined(separator: ", ")) }
         if !info.globals.isEmpty { line("globals", globals(info)) }
         for part in info.trailing {

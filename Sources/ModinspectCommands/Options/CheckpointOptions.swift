@@ -50,13 +50,27 @@ struct CheckpointOptions: ParsableArguments {
 
     /// Opens the checkpoint that the argument names, merged with its base model if there is one; `-` is an archive on standard input.
     ///
-    /// - Parameter isDescribed: whether the result names what cannot be read: without that a note counts tensors, and an adapter or a model
-    ///   without all of its files is an error.
-    func open(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
-        let checkpoint = try openQuietly(path, diagnostics, isDescribed: isDescribed)
+    /// A note counts the tensors that cannot be read; an adapter and a model without all of its files are an error.
+    func open(_ path: String, _ diagnostics: Diagnostics) throws -> Checkpoint {
+        let checkpoint = try openQuietly(path, diagnostics)
         diagnostics.noteAssumptions(checkpoint)
-        if !isDescribed { diagnostics.noteUnreadable(checkpoint) }
+        diagnostics.noteUnreadable(checkpoint)
         return checkpoint
+    }
+
+    /// Opens every model that the argument names, for a result that lists them with what cannot be read.
+    func openEach(_ path: String, _ diagnostics: Diagnostics) throws -> [Checkpoint] {
+        try Self.checkName(path)
+        let checkpoints = try diagnostics.timing("\(path): opened") {
+            try Checkpoint.openEach(path, options: Checkpoint.Options(member: member, key: key)).map { try configured(merged($0)) }
+        }
+        var assumptions: Set<String> = []
+        for checkpoint in checkpoints {
+            diagnostics.describe(checkpoint)
+            diagnostics.noteAssumptions(checkpoint, besides: assumptions)
+            assumptions.formUnion(checkpoint.assumptions)
+        }
+        return checkpoints
     }
 
     /// Opens a checkpoint as a model that runs. What is missing or cannot be read is an error if the model needs it, and otherwise said in a note.
@@ -67,18 +81,21 @@ struct CheckpointOptions: ParsableArguments {
         return model
     }
 
-    private func openQuietly(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
+    private func openQuietly(_ path: String, _ diagnostics: Diagnostics) throws -> Checkpoint {
         try Self.checkName(path)
-        var checkpoint = try diagnostics.timing("\(path): opened") {
-            try merged(Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key)))
+        let checkpoint = try diagnostics.timing("\(path): opened") {
+            try configured(merged(Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key))))
         }
-        if let config {
-            let given = try GivenConfiguration(config)
-            checkpoint = checkpoint.with(configuration: try given.merged(into: checkpoint.configuration), given: given.origin)
-        }
-        if !isDescribed, let refusal = checkpoint.refusal ?? checkpoint.incompleteness { throw refusal }
+        if let refusal = checkpoint.refusal ?? checkpoint.incompleteness { throw refusal }
         diagnostics.describe(checkpoint)
         return checkpoint
+    }
+
+    /// The checkpoint with the settings of the option.
+    private func configured(_ checkpoint: Checkpoint) throws -> Checkpoint {
+        guard let config else { return checkpoint }
+        let given = try GivenConfiguration(config)
+        return checkpoint.with(configuration: try given.merged(into: checkpoint.configuration), given: given.origin)
     }
 
     /// A name of other bytes than UTF-8, as a search or a list gives it, cannot be passed on as a string.
@@ -127,8 +144,10 @@ struct CheckpointOptions: ParsableArguments {
 
 extension Diagnostics {
     /// What is assumed of a checkpoint that its files do not say, or is missing in it.
-    func noteAssumptions(_ checkpoint: Checkpoint) {
-        for assumption in checkpoint.assumptions { note("\(checkpoint.path): \(assumption)") }
+    ///
+    /// - Parameter known: what was said before.
+    func noteAssumptions(_ checkpoint: Checkpoint, besides known: Set<String> = []) {
+        for assumption in checkpoint.assumptions where !known.contains(assumption) { note("\(checkpoint.path): \(assumption)") }
     }
 
     /// Counts the tensors that cannot be read and are in no result. If there are no others, requesting one gives an error that

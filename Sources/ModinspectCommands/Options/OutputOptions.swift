@@ -6,7 +6,8 @@ struct OutputOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "Write the result to FILE, which appears complete or not at all; - is standard output.", valueName: "file"),
+            "Write the result to FILE, which appears complete or not at all and replaces an earlier one; - is standard output.",
+            valueName: "file"),
         completion: .file())
     var output: String?
 

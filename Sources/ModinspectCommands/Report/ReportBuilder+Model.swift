@@ -13,8 +13,8 @@ extension ReportBuilder {
             options.layers.patterns.isEmpty ? catalog.defaultLayers : try catalog.layers(matching: options.layers.patterns, path: path)
         let info = try CheckpointInfo(
             checkpoint, catalog: catalog, scored: scored, isDefault: options.layers.patterns.isEmpty,
-            architecture: options.architecture.architecture, sha256: sha256, base: base, countsValues: true,
-            progress: progress)
+            architecture: options.architecture.architecture, sha256: sha256, base: base, scan: PickleScan(of: checkpoint),
+            countsValues: true, progress: progress)
         progress.finish()
         var blocks: [PageBlock] = [.facts(facts(info))]
         let findings = findings(info)

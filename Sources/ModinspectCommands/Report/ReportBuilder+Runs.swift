@@ -113,7 +113,8 @@ extension ReportBuilder {
         guard let clusters else { throw Problem("has no clusters to switch off", path: path) }
         var request = AblationRequest(model, clusters: clusters, data: dataset(data))
         if given != nil { request.layers = options.layers.patterns }
-        request.ablation = ClusterAblation(controls: options.controls, seed: seed)
+        let reading = try request.possibleReading()
+        request.ablation = ClusterAblation(reading: reading, controls: options.controls, seed: seed)
         (request.batchSize, request.threads) = (options.batchSize, threads)
         let prepared = try request.prepared()
         guard prepared.batches.dataset.task?.hasRightAnswers ?? true else {
@@ -132,7 +133,9 @@ extension ReportBuilder {
         var blocks: [PageBlock] = [
             .paragraph([
                 "Each cluster of each layer is switched off while the rest stays on (off), and stays on while the rest is switched off (on): its ",
-                .plain("activations are set to 0. The control is the same with \(options.controls) random sets of as many neurons: "),
+                .plain(
+                    reading == .activations ? "activations are set to 0." : "weights are set to 0, as a layer is applied several times."),
+                .plain(" The control is the same with \(options.controls) random sets of as many neurons: "),
                 "a cluster that matters more than they do carries something of its own.",
             ])
         ]
@@ -147,7 +150,7 @@ extension ReportBuilder {
                 .figure(
                     PageFigure(
                         figure.drawing(width: Self.figureWidth), caption: [Self.caption(figure)],
-                        commands: place == 0 ? commands.ablate(data, countWords) : [],
+                        commands: place == 0 ? commands.ablate(data, countWords, reading) : [],
                         tables: place == 0 ? tables : [])))
         }
         if report.layers.isEmpty { blocks.append(.paragraph(["No layer has clusters."])) }

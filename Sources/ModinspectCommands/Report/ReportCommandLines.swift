@@ -1,3 +1,4 @@
+import Interventions
 import Text
 
 /// The commands that repeat the parts of a report, quoted for a shell.
@@ -77,9 +78,11 @@ struct ReportCommandLines {
             ["eval"] + checkpoint + ["--data", data] + sampleWords + batchWords + architectureWords + seedWords + Self.drawn("eval"))
     }
 
-    func ablate(_ data: String, _ counts: String) -> [String] {
+    func ablate(_ data: String, _ counts: String, _ reading: ClusterAblation.Reading) -> [String] {
+        let readingWords = reading == .activations ? [] : ["--reading", reading.rawValue]
         let rest =
-            ["--data", data] + sampleWords + batchWords + ["--control", "\(options.controls)"] + architectureWords + seedWords
+            ["--data", data] + readingWords + sampleWords + batchWords + ["--control", "\(options.controls)"] + architectureWords
+            + seedWords
             + Self.drawn("ablate")
         let cluster = ["cluster"] + checkpoint + ["-k", counts] + methodWords + layerWords + seedWords
         if let file = options.clusterFile { return [line(["ablate"] + checkpoint + ["--clusters", file] + layerWords + rest)] }

@@ -16,6 +16,17 @@ enum CheckpointResult<Found: Encodable>: Encodable {
     }
 }
 
+extension CheckpointResult {
+    /// The results of the models of one file, each by itself.
+    func each<Model: Encodable>() -> [CheckpointResult<Model>] where Found == [Model] {
+        switch self {
+        case .ok(let models): models.map { .ok($0) }
+        case .failed(let failure): [.failed(failure)]
+        case .worked(let worked): [.worked(worked)]
+        }
+    }
+}
+
 /// The values of the column `status`.
 enum CheckpointStatus: String {
     case ok, failed

@@ -115,7 +115,8 @@ struct ClusterFile {
     /// - Throws: ``Problem`` for a layer that the checkpoint lacks, a neuron that is missing, named twice or not there.
     func clusterings(for catalog: LayerCatalog) throws -> [String: LayerClustering] {
         var clusterings: [String: LayerClustering] = [:]
-        let partners = NamePairing(layers.map(\.name), catalog.layers.map(\.name)).partners
+        let names = catalog.layers.enumerated().flatMap { place, layer in catalog.names(of: layer).map { (name: $0, place: place) } }
+        let partners = NamePairing(layers.map(\.name), names.map(\.name)).partners.map { partner in partner.map { names[$0].place } }
         for (layer, partner) in zip(layers, partners) {
             let stored = partner == nil ? catalog.layer(inFile: layer.name) : nil
             guard let weights = partner.map({ catalog.layers[$0] }) ?? stored else {
@@ -126,8 +127,14 @@ struct ClusterFile {
             if stored != nil { out = Labels(weights.inModelOrder(out.values)) }
             let input = try labels(layer.in, side: "in", count: weights.inNeurons, layer: layer.name)
             let used = max(out.clusterCount, input.clusterCount)
-            clusterings[weights.name] = LayerClustering(
+            let clustering = LayerClustering(
                 layer: weights.name, clusterCount: max(layer.clusterCount ?? used, used), outLabels: out, inLabels: input)
+            if let known = clusterings[weights.name], known.outLabels != out || known.inLabels != input {
+                throw Problem(
+                    file: path, layer: layer.name, problem: "has other clusters than the same tensor under another name",
+                    expected: "those of '\(weights.name)'")
+            }
+            clusterings[weights.name] = clustering
         }
         return clusterings
     }

@@ -127,6 +127,8 @@ struct SettingsReader {
     private let element: Architecture.Element
     private var taken: Set<Int> = []
     private var positional = 0
+    /// What was asked for, in this order.
+    private var known: [String] = []
 
     init(_ element: Architecture.Element) { self.element = element }
 
@@ -136,6 +138,7 @@ struct SettingsReader {
 
     /// The value of the setting called `name`, or of the next unnamed one if `isPositional`.
     private mutating func value(_ name: String, isPositional: Bool) throws(Problem) -> String? {
+        if !known.contains(name) { known.append(name) }
         var found: String?
         for (place, setting) in element.settings.enumerated() where setting.name == name {
             guard found == nil else { throw failure("setting '\(name)' appears twice") }
@@ -225,7 +228,8 @@ struct SettingsReader {
     /// Refuses settings that nobody read.
     func end() throws(Problem) {
         if let place = element.settings.indices.first(where: { !taken.contains($0) }) {
-            throw failure("has no setting '\(element.settings[place])'")
+            let names = known.isEmpty ? "no settings" : known.joined(separator: ", ")
+            throw failure("has no setting '\(element.settings[place])'", expected: names)
         }
     }
 }

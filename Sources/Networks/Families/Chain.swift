@@ -41,7 +41,7 @@ package enum Chain {
                 hint: .describeChain())
         }
         var elements: [Architecture.Element] = []
-        let layers = catalog.weightMatrices
+        let layers = catalog.appearances
         for layer in layers {
             guard case .asStored = layer.layout, layer.tensor.shape.count == 2, layer.name.hasSuffix(".weight") else {
                 throw Problem(
@@ -70,15 +70,15 @@ package enum Chain {
 
     /// - Parameter count: counts the elements that have been added.
     private static func network(
-        of checkpoint: Checkpoint, _ modules: ModuleNames, _ architecture: Architecture, _ input: WordInput, _ probe: WordInput.Probe,
-        _ count: inout Int
+        of checkpoint: Checkpoint, _ modules: ModuleNames, _ architecture: Architecture, constants: [String], _ input: WordInput,
+        _ probe: WordInput.Probe, _ count: inout Int
     ) throws(Problem) -> Network {
         var builder = try ChainBuilder(checkpoint, modules, architecture, input, probe)
         for element in architecture.elements {
             try builder.add(element)
             count += 1
         }
-        return try builder.network()
+        return try builder.network(constants: constants)
     }
 
     /// The network of an architecture: a plain chain, or a graph in words.
@@ -87,6 +87,7 @@ package enum Chain {
     ///   not go together, where those of samples are known.
     package static func network(of checkpoint: Checkpoint, _ architecture: Architecture) throws(Problem) -> Network {
         let modules = ModuleNames(checkpoint)
+        let (constants, architecture) = try architecture.withoutConstants(modules) { checkpoint[$0] != nil }
         let input = try WordInput(architecture, modules, checkpoint)
         // Of several shapes that samples may have, that which goes furthest is meant.
         var failure: Problem?
@@ -94,9 +95,9 @@ package enum Chain {
         for probe in input.probes {
             var count = 0
             do throws(Problem) {
-                let network = try network(of: checkpoint, modules, architecture, input, probe, &count)
+                let network = try network(of: checkpoint, modules, architecture, constants: constants, input, probe, &count)
                 guard let other = probe.other, (try? network.shapes(for: other)) == nil else { return network }
-                return try self.network(of: checkpoint, modules, architecture, input, probe.fixed, &count)
+                return try self.network(of: checkpoint, modules, architecture, constants: constants, input, probe.fixed, &count)
             } catch {
                 if failure == nil || count > furthest || (count == furthest && probe.batch != nil) { failure = error }
                 furthest = max(furthest, count)
@@ -240,9 +241,14 @@ private struct ChainBuilder {
         return Anatomy()
     }
 
-    func network() throws(Problem) -> Network {
+    func network(constants: [String]) throws(Problem) -> Network {
         let finished = try graph.graph(input: probe.input)
-        let read = Set(finished.nodes.flatMap { $0.parameters.map(\.tensor) })
+        let read = Set(finished.nodes.flatMap { $0.parameters.map { checkpoint.ties.first($0.tensor) } })
+        if let unread = constants.first(where: { !read.contains(checkpoint.ties.first($0)) }) {
+            throw Problem(
+                "names a constant that no element reads", setting: .architecture, expected: "tensors that elements name",
+                found: "'\(unread)'")
+        }
         // What the file's own graph does not read, as what only another output is made of, or settings of operators, may be left out.
         var readByGraph: Set<String>?
         func isRead(_ tensor: String) -> Bool {
@@ -255,17 +261,21 @@ private struct ChainBuilder {
         }
         for name in modules.names where !used.contains(name) {
             let left = modules[name]?.tensors.values.filter { $0.dtype.isFloatingPoint && !isConstant($0) } ?? []
-            guard let tensor = left.map(\.name).sorted().first(where: { !read.contains($0) && isRead($0) }) else { continue }
+            guard let tensor = left.map(\.name).sorted().first(where: { !read.contains(checkpoint.ties.first($0)) && isRead($0) })
+            else { continue }
             throw Problem(
                 "leaves out a module of the checkpoint", setting: .architecture, expected: "'\(name.isEmpty ? tensor : name)'")
         }
         let shape = graph.shape(of: finished.output)
         guard let width = shape?.last ?? width, input.isKnown else { throw Problem("has no layer with weights", setting: .architecture) }
         var result = finished
+        result.fixed = FixedTensors(Set(constants))
         if input.isOfTokens { result.outputKind = shape?.count == 3 ? .answers : .classes }
         var anatomy = Anatomy()
         // A graph is no chain, and whatever takes its layers for one must refuse it.
         if graph.isGraph { anatomy = parts(of: &result) } else { anatomy.layers = graph.layers }
-        return try result.network(of: checkpoint, outputWidth: width, anatomy: anatomy) { $0.hasSuffix("num_batches_tracked") }
+        return try result.network(of: checkpoint, outputWidth: width, anatomy: anatomy) {
+            $0.hasSuffix("num_batches_tracked") || ONNXNetwork.isSetting($0, in: checkpoint)
+        }
     }
 }

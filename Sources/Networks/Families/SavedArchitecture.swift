@@ -59,7 +59,8 @@ enum SavedArchitecture {
     private static func effective(_ architecture: Architecture, _ modules: ModuleNames) -> [(
         element: Architecture.Element, meaning: String
     )] {
-        architecture.elements.compactMap { element in
+        let steps = (try? architecture.withoutConstants(modules) { _ in true })?.steps ?? architecture
+        return steps.elements.compactMap { element in
             if let module = modules[element.name], !module.tensors.isEmpty {
                 let shape = (module.tensors["weight"] ?? module.tensors["running_mean"])?.shape ?? []
                 return (element, meaning(ofModule: module.name, rank: shape.count, element, module.tensors))

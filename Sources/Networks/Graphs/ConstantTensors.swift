@@ -7,7 +7,7 @@ import Checkpoints
 /// those of a mask or of rotary angles.
 struct ConstantTensors {
     private let graph: NetworkGraph
-    private let checkpoint: Checkpoint
+    private let numbers: ConstantNumbers
     private var places: [String: Int] = [:]
     /// The nodes that read a node.
     private var readers: [String: [Int]] = [:]
@@ -16,9 +16,27 @@ struct ConstantTensors {
     /// Whether the numbers of a node depend on the samples, not on their sizes alone.
     private var dependsOnData: [Bool] = []
 
-    init(_ graph: NetworkGraph, of checkpoint: Checkpoint) {
+    /// What a file says, or what is found when somebody asks where it says nothing of some tensors.
+    ///
+    /// - Parameter stored: the tensors by the values that they are in the graph.
+    static func fixed(in graph: NetworkGraph, of checkpoint: Checkpoint, stored: [String: ONNXModel.Stored]) -> FixedTensors {
+        let unsaid = Set(stored.values.lazy.filter { $0.isLearned == nil }.map(\.tensor))
+        guard !unsaid.isEmpty, graph.nodes.contains(where: { mayReadConstants($0, among: unsaid) }) else {
+            return FixedTensors(Set(stored.values.lazy.filter { $0.isLearned == false }.map(\.tensor)))
+        }
+        return FixedTensors(finding: { ConstantTensors(graph, of: checkpoint).names(stored) })
+    }
+
+    /// Whether a node is none that learned tensors alone are for: most graphs need not be kept to be asked.
+    private static func mayReadConstants(_ node: NetworkGraph.Node, among tensors: Set<String>) -> Bool {
+        if let curve = node.operation as? ElementCurve { return [.sine, .cosine].contains(curve.function) }
+        guard node.parameters.contains(where: { tensors.contains($0.tensor) }) else { return false }
+        return node.operation is StoredValues || node.operation is Arithmetic || [.perChannel, .mixes].contains(node.operation.neurons)
+    }
+
+    private init(_ graph: NetworkGraph, of checkpoint: Checkpoint) {
         self.graph = graph
-        self.checkpoint = checkpoint
+        numbers = ConstantNumbers(checkpoint)
         for (place, node) in graph.nodes.enumerated() {
             places[node.name] = place
             for input in Set(node.inputs) { readers[input, default: []].append(place) }
@@ -32,7 +50,7 @@ struct ConstantTensors {
     }
 
     /// The names of the constants among the tensors that the graph reads.
-    func names(_ stored: [String: ONNXModel.Stored]) -> Set<String> {
+    private func names(_ stored: [String: ONNXModel.Stored]) -> Set<String> {
         var constants: Set<String> = []
         var unsaid: [String: String] = [:]
         for (value, entry) in stored where uses[entry.tensor] != nil {
@@ -48,14 +66,14 @@ struct ConstantTensors {
             let isMadeUp = Self.isExporters(value)
             if onlyChoosesAngles(readings) || readings.allSatisfy(isOnlyCompared) {
                 constants.insert(tensor)
-            } else if isMadeUp, readings.allSatisfy(isOwnOfNorm), isOneNumber(tensor) {
+            } else if isMadeUp, readings.allSatisfy(isOwnOfNorm), numbers.isOneNumber(tensor) {
                 // A norm without weights, whose operator needs some.
                 constants.insert(tensor)
             } else if !readings.contains(where: isOfLayer) {
                 if isMadeUp, !readings.contains(where: belongsToLayer) { constants.insert(tensor) } else { elements.append(tensor) }
             }
         }
-        return constants.union(elements.filter { isMask($0) || isAngles($0, among: elements) })
+        return constants.union(numbers.masksAndAngles(among: elements))
     }
 
     // MARK: Names
@@ -184,40 +202,5 @@ struct ConstantTensors {
             for reader in others where seen.insert(reader).inserted { waiting.append(reader) }
         }
         return true
-    }
-
-    // MARK: Numbers
-
-    private func numbers(_ tensor: String) -> (shape: [Int], values: [Double])? {
-        guard let record = checkpoint[tensor], record.elementCount <= 1 << 24 else { return nil }
-        return (record.shape, record.doubles())
-    }
-
-    /// Whether a tensor is all ones, or all zeros.
-    private func isOneNumber(_ tensor: String) -> Bool {
-        guard let values = numbers(tensor)?.values, let first = values.first, first == 0 || first == 1 else { return false }
-        return values.allSatisfy { $0 == first }
-    }
-
-    /// Whether a tensor holds numbers that are not finite, or has 0 in some places and in all others 1 or one large negative number.
-    private func isMask(_ tensor: String) -> Bool {
-        guard let values = numbers(tensor)?.values else { return false }
-        if values.contains(where: { !$0.isFinite }) { return true }
-        guard values.contains(0), let other = values.first(where: { $0 != 0 }), other == 1 || other <= -100 else { return false }
-        return values.allSatisfy { $0 == 0 || $0 == other }
-    }
-
-    /// Whether the numbers are sines or cosines of a table: with those of another tensor, of the other half of each row, or each with its
-    /// neighbour, their squares sum to 1.
-    private func isAngles(_ tensor: String, among others: [String]) -> Bool {
-        guard let (shape, values) = numbers(tensor), values.count >= 4, values.allSatisfy({ abs($0) <= 1.0001 }) else { return false }
-        func isCircle(_ pairs: some Sequence<(Double, Double)>) -> Bool { pairs.allSatisfy { abs($0 * $0 + $1 * $1 - 1) < 1e-4 } }
-        for other in others where other != tensor && checkpoint[other]?.shape == shape {
-            if let second = numbers(other)?.values, isCircle(zip(values, second)) { return true }
-        }
-        guard let width = shape.last, width % 2 == 0, width < values.count else { return false }
-        if isCircle(stride(from: 0, to: values.count, by: 2).lazy.map { (values[$0], values[$0 + 1]) }) { return true }
-        let half = width / 2
-        return isCircle(values.indices.lazy.filter { $0 % width < half }.map { (values[$0], values[$0 + half]) })
     }
 }

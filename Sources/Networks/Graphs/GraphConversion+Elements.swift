@@ -28,6 +28,8 @@ extension GraphConversion {
             "Neg": .negative, "Abs": .absolute, "Reciprocal": .reciprocal, "Sqrt": .squareRoot, "Exp": .exponential, "Log": .logarithm,
             "Erf": .error, "Sin": .sine, "Cos": .cosine, "Sign": .sign, "Floor": .floor, "Ceil": .ceiling, "Round": .round, "Not": .not,
             "IsNaN": .isNaN,
+            // Operators of TensorFlow, which tf2onnx leaves in the file.
+            "Erfc": .complementaryError, "Expm1": .exponentialLessOne,
         ]
         for (name, function) in curves {
             operators[name] = curve(type: name == "Not" || name == "IsNaN" ? .bool : nil) { _, node in
@@ -107,6 +109,7 @@ extension GraphConversion {
             try node.checkAttributes()
             var read: [GraphValue] = []
             for place in 0..<3 { read.append(try conversion.required(node, place)) }
+            if let chosen = conversion.chosen(read[0], read[1], read[2]) { return [chosen] }
             var sites: [String] = []
             for (place, value) in read.enumerated() {
                 let value = conversion.onceForAll(value, beside: read)
@@ -192,6 +195,8 @@ extension GraphConversion {
     ) throws(Problem) -> GraphValue {
         let (a, b) = (onceForAll(a, beside: [b]), onceForAll(b, beside: [a]))
         if function == .equal { boundTokens(a, b) }
+        if let known = try comparedWithZero(function, a, b) { return known }
+        if let known = try unchanged(function, a, b) { return known }
         let isComparison = ![.add, .subtract, .multiply, .divide, .power, .minimum, .maximum, .modulo, .remainder].contains(function)
         let type = isComparison ? ONNXModel.ElementType.bool : a.type
         if function == .divide, a.type.isWhole { throw Problem("whole numbers are divided while the model runs, which is not done here") }

@@ -338,6 +338,6 @@ extension GraphConversion {
         let rank = input.shapes[0].count
         guard rank >= 3 else { throw Problem("has no places to pool", found: words(input.shapes[0])) }
         if rank == 4, function == .mean { return try apply(AdaptiveAveragePool(output: (1, 1)), node) }
-        return try apply(Reduction(function, axes: Array(2..<rank), keepsDimensions: true), node)
+        return try apply(Reduction(function, axes: Array(2..<rank), keepsDimensions: true, rank: rank), node)
     }
 }

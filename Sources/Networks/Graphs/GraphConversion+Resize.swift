@@ -27,7 +27,8 @@ extension GraphConversion {
         for axis in 0..<rank where axis >= 2 {
             let length = shape[axis]
             let scale = scales.count == rank ? scales[axis] : sizes.map { Double($0[axis]) / Double(max(1, length)) } ?? 0
-            let wanted = sizes?[axis] ?? GraphNumbers.integer((Double(length) * scale).rounded(.down))
+            // In single precision, as scales are stored: 10 times 1.3 are 13 places.
+            let wanted = sizes?[axis] ?? GraphNumbers.integer(Double((Float(length) * Float(scale)).rounded(.down)))
             guard wanted > 0, wanted <= WindowAxis.limit, scale > 0, length > 0 else {
                 throw Problem("a size that cannot be computed with", found: "\(wanted)")
             }
@@ -82,6 +83,8 @@ extension GraphConversion {
         case "half_pixel": return (x + 0.5) / scale - 0.5
         case "pytorch_half_pixel": return wanted > 1 ? (x + 0.5) / scale - 0.5 : 0
         case "asymmetric": return x / scale
+        // What TensorFlow's nearest places are: the middle of each pixel.
+        case "tf_half_pixel_for_nn": return Double((Float(place) + 0.5) / Float(scale))
         case "align_corners": return wanted > 1 ? x * Double(length - 1) / Double(wanted - 1) : 0
         case let other: throw Problem("coordinates of this kind are not run", found: "'\(other)'")
         }

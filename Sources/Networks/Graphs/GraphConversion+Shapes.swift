@@ -76,6 +76,9 @@ extension GraphConversion {
             return try add(name, StoredValues(), parameters: [parameter])
         }
         let site = try site(of: value, for: name)
+        if model.isOfTensorFlow, let origin = origin(of: site, with: shapes) {
+            return GraphValue(source: .node(origin), type: value.type, shapes: shapes)
+        }
         guard let template = template(shapes, input: value.shapes) else {
             throw Problem("the shape depends on the batch in a way that is not followed", found: shapes.map(words).joined(separator: ", "))
         }
@@ -84,6 +87,19 @@ extension GraphConversion {
         let made = try add(name, isFlat ? Flatten() as any Operation : Reshape(template), [site], type: value.type)
         if let site = made.site { try followSamples(site, shapes, reshaped: value) }
         return made
+    }
+
+    /// What a site was reshaped from, where that had the shapes already.
+    private func origin(of site: String, with shapes: [[Int]]) -> String? {
+        var name = site
+        for _ in 0..<8 {
+            guard let node = graph.nodes.last(where: { $0.name == name }), node.operation is Reshape || node.operation is Flatten,
+                let before = node.inputs.first
+            else { return nil }
+            if shapesOfSites[before] == shapes { return before }
+            name = before
+        }
+        return nil
     }
 
     private mutating func reshape(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
@@ -100,6 +116,7 @@ extension GraphConversion {
         }
         let allowsZero = node.integer("allowzero") ?? 0 != 0
         if wanted.count == 1, let shapes = samplesRestored(input, to: wanted[0], allowsZero: allowsZero) {
+            if let layer = try layerOnDimensions(node, input, to: shapes) { return layer }
             return try reshaped(input, to: shapes, site(node))
         }
         var shapes: [[Int]] = []
@@ -121,6 +138,7 @@ extension GraphConversion {
             }
             shapes.append(filled)
         }
+        if let layer = try layerOnDimensions(node, input, to: shapes) { return layer }
         return try reshaped(input, to: shapes, site(node))
     }
 
@@ -206,9 +224,18 @@ extension GraphConversion {
         else {
             throw Problem("the parts are not the whole", expected: "\(input.shapes[0][axis])", found: "\(lengths)")
         }
-        let site = try site(of: input, for: site(node))
         var start = 0
         var parts: [GraphValue] = []
+        if rank == 1, let known = numbers(input) {
+            // Numbers that are known, such as how much is padded.
+            for length in lengths {
+                let lists = known.map { GraphNumbers([length], Array($0.values[start..<start + length])) }
+                parts.append(GraphValue(source: .numbers(lists), type: input.type, shapes: probes.map { _ in [length] }))
+                start += length
+            }
+            return parts
+        }
+        let site = try site(of: input, for: site(node))
         for (place, length) in lengths.enumerated() {
             let kind = Rearrangement.Kind.sliced(axis: axis, first: start, end: start + length, step: 1)
             let operation: any Operation = axis == rank - 1 && rank > 1 ? Slice(start: start, length: length) : Rearrangement(kind)

@@ -17,9 +17,12 @@ extension GraphConversion {
         guard extra.count == kernel.count, extra.allSatisfy({ $0 >= 0 }) else {
             throw Problem("'output_padding' is not one for each side", expected: "\(kernel.count) numbers", found: words(extra))
         }
-        guard windows.isEven else {
-            throw Problem("is padded unevenly, which is not run", found: "pads \(windows.before + windows.after)")
+        guard kernel.indices.allSatisfy({ extra[$0] == 0 || extra[$0] < max(windows.stride[$0], windows.dilation[$0]) }) else {
+            throw Problem(
+                "'output_padding' is not less than the stride or the dilation", found: words(extra))
         }
+        // What is cut off at the end more than at the beginning.
+        let end = kernel.indices.map { extra[$0] + windows.before[$0] - windows.after[$0] }
         let groups = node.integer("group") ?? 1
         guard groups > 0, !isTransposed || groups == 1 else { throw Problem("has a number of groups that is not run", found: "\(groups)") }
         let front = isTransposed ? [own[1], own[0]] : [own[0], own[1]]
@@ -36,7 +39,7 @@ extension GraphConversion {
         }
         let operation = TransposedConvolution(
             layout: isTransposed ? .outIn : .inOut(groups: groups), stride: pair(windows.stride, single: 1),
-            padding: pair(windows.before, single: 0), dilation: pair(windows.dilation, single: 1), extra: pair(extra, single: 0))
+            padding: pair(windows.before, single: 0), dilation: pair(windows.dilation, single: 1), extra: pair(end, single: 0))
         return try sequences(operation, try images(input, node), parameters, node, isSequence: isSequence)
     }
 

@@ -152,13 +152,14 @@ struct GraphConversion {
 
     /// Adds a node to the network.
     ///
+    /// - Parameter isAgain: whether a node of that name has been taken away.
     /// - Throws: ``Problem`` if the shapes do not go together.
     mutating func add(
         _ site: String, _ operation: any Operation, _ inputs: [String] = [], parameters: [NetworkGraph.Parameter] = [],
-        type: ONNXModel.ElementType = .float
+        type: ONNXModel.ElementType = .float, isAgain: Bool = false
     ) throws(Problem) -> GraphValue {
         try checkThatSamplesStayApart(operation, inputs)
-        let name = sites.unused(site)
+        let name = isAgain ? site : sites.unused(site)
         var shapes: [[Int]] = []
         for (place, probe) in probes.enumerated() {
             let read = inputs.map { shapesOfSites[$0]![place] }

@@ -10,16 +10,22 @@ extension NetworkGraph {
         search.run()
         nodes = search.nodes
     }
+
+    /// Leaves out what neither the output nor another node needs any more, but the input.
+    mutating func leaveOutUnread(but input: String) {
+        let needed = Set(ShapedGraph.needed(nodes, output: output).map(\.name))
+        nodes = nodes.filter { needed.contains($0.name) || $0.name == input }
+    }
 }
 
 /// Looks for known sequences of operations.
-private struct DecompositionSearch {
+struct DecompositionSearch {
     private(set) var nodes: [NetworkGraph.Node]
     private let output: String
     private var places: [String: Int] = [:]
-    private var readers: [String: Int] = [:]
+    private(set) var readers: [String: Int] = [:]
     /// How often tensors are read.
-    private var uses: [String: Int] = [:]
+    private(set) var uses: [String: Int] = [:]
     private var removed: Set<Int> = []
 
     init(_ graph: NetworkGraph) {
@@ -37,17 +43,21 @@ private struct DecompositionSearch {
 
     mutating func run() {
         for place in nodes.indices {
-            if let found = geluOfError(place) ?? geluOfTangent(place) ?? silu(place) ?? layerNorm(place) ?? rootMeanSquareNorm(place)
-                ?? biased(place)
+            if let found = geluOfError(place) ?? geluOfComplement(place) ?? geluOfTangent(place) ?? silu(place) ?? layerNorm(place)
+                ?? layerNormOfMoments(place) ?? rootMeanSquareNorm(place) ?? biased(place)
             {
                 replace(place, found)
+            } else if let (layer, bias) = biasedBehindReshaping(place), let between = maker(nodes[place].inputs[0]) {
+                // The layer gets the bias, and what reshapes its output follows in the bias's place.
+                nodes[layer].parameters.append(bias)
+                replace(place, Found(operation: nodes[between].operation, input: nodes[between].inputs[0], steps: [between]))
             }
         }
         nodes = nodes.indices.filter { !removed.contains($0) }.map { nodes[$0] }
     }
 
     /// An operation that takes the place of the last of some steps.
-    private struct Found {
+    struct Found {
         let operation: any Operation
         let input: String
         var parameters: [NetworkGraph.Parameter] = []
@@ -66,15 +76,15 @@ private struct DecompositionSearch {
 
     // MARK: Single steps
 
-    private func maker(_ site: String) -> Int? { places[site] }
+    func maker(_ site: String) -> Int? { places[site] }
 
     /// The place and the input of the node of a site, if it is a curve that fits.
-    private func curve(_ site: String, _ fits: (ElementCurve.Function) -> Bool) -> (place: Int, input: String)? {
+    func curve(_ site: String, _ fits: (ElementCurve.Function) -> Bool) -> (place: Int, input: String)? {
         guard let place = maker(site), let curve = nodes[place].operation as? ElementCurve, fits(curve.function) else { return nil }
         return (place, nodes[place].inputs[0])
     }
 
-    private func scaled(_ site: String, by factor: Float) -> (place: Int, input: String)? {
+    func scaled(_ site: String, by factor: Float) -> (place: Int, input: String)? {
         guard let place = maker(site), let scaling = nodes[place].operation as? Scaling, abs(scaling.factor - factor) < 1e-5 * abs(factor)
         else { return nil }
         return (place, nodes[place].inputs[0])
@@ -92,7 +102,7 @@ private struct DecompositionSearch {
     }
 
     /// The two inputs of a product, in both orders.
-    private func factors(_ place: Int) -> [(String, String)] {
+    func factors(_ place: Int) -> [(String, String)] {
         let node = nodes[place]
         let isProduct = node.operation is GatedProduct || (node.operation as? Arithmetic)?.function == .multiply
         guard isProduct, node.inputs.count == 2, node.parameters.isEmpty else { return [] }
@@ -265,14 +275,14 @@ private struct DecompositionSearch {
     }
 
     /// The square of a node.
-    private func squared(_ site: String) -> (place: Int, input: String)? {
+    func squared(_ site: String) -> (place: Int, input: String)? {
         if let square = curve(site, { $0 == .power(2) }) { return square }
         guard let place = maker(site), let pair = factors(place).first, pair.0 == pair.1 else { return nil }
         return (place, pair.0)
     }
 
     /// The mean over the last dimension, which remains.
-    private func mean(_ site: String) -> (place: Int, input: String)? {
+    func mean(_ site: String) -> (place: Int, input: String)? {
         guard let place = maker(site), let reduction = nodes[place].operation as? Reduction, reduction.function == .mean,
             reduction.keepsDimensions, reduction.isOverLast
         else { return nil }

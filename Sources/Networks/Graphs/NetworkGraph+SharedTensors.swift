@@ -1,6 +1,24 @@
+import Checkpoints
 import Text
 
 extension NetworkGraph {
+    /// Calls tensors that are one under several names by the first.
+    mutating func nameTied(_ ties: TiedTensors) {
+        guard !ties.groups.isEmpty else { return }
+        var read: Set<String> = []
+        for place in nodes.indices {
+            for parameter in nodes[place].parameters.indices {
+                let name = nodes[place].parameters[parameter].tensor
+                nodes[place].parameters[parameter].tensor = ties.first(name)
+                read.insert(name)
+            }
+        }
+        // What is learned under one of its names is learned.
+        fixed = FixedTensors(finding: { [fixed, read] in
+            Set(fixed.names.map(ties.first)).subtracting(read.subtracting(fixed.names).map(ties.first))
+        })
+    }
+
     /// Lets operations read one tensor in several shapes, as exporters do that write equal constants once.
     ///
     /// A tensor is a parameter of one shape: that in which an operation reads it that can read no output in its place, otherwise the first. All

@@ -63,8 +63,8 @@ package struct NetworkGraph: Sendable {
     package var input: Network.Input
     /// The name of the node that the model answers with.
     package var output: String
-    /// The tensors that the model has without having learned them.
-    package var fixed: Set<String> = []
+    /// The tensors that no training changes.
+    var fixed = FixedTensors()
     /// What the output's numbers are.
     package var outputKind = OutputKind.answers
 
@@ -97,9 +97,7 @@ package struct NetworkGraph: Sendable {
             for name in node.inputs { inputs.append(try place(name, for: node.name)) }
             var parameters: [ParameterID] = []
             for parameter in node.parameters {
-                let id = try builder.parameter(parameter.tensor, shape: parameter.shape, stored: parameter.stored)
-                if fixed.contains(parameter.tensor) { builder.fix(id) }
-                parameters.append(id)
+                parameters.append(try builder.parameter(parameter.tensor, shape: parameter.shape, stored: parameter.stored))
             }
             var fusion: Networks.Node.Fusion?
             if let short = node.fusion {
@@ -118,6 +116,7 @@ package struct NetworkGraph: Sendable {
         builder.anatomy = anatomy
         builder.anatomy.outputKind = outputKind
         var network = builder.network(input: input, output: output, outputWidth: outputWidth, ignoring: isIgnored)
+        network.fixedTensors = fixed
         if case .tokens = input, case .answers = outputKind { network.laterTokens = LaterTokens() }
         return network
     }

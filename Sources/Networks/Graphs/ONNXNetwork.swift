@@ -111,7 +111,9 @@ enum ONNXNetwork {
         let site = try conversion.site(of: value, for: output.name)
         conversion.graph.output = site
         conversion.graph.nameDecompositions()
-        conversion.graph.fixed = ConstantTensors(conversion.graph, of: checkpoint).names(model.stored)
+        conversion.graph.leaveOutUnread(but: input.name)
+        conversion.graph.fixed = ConstantTensors.fixed(in: conversion.graph, of: checkpoint, stored: model.stored)
+        conversion.graph.nameTied(checkpoint.ties)
         conversion.graph.shareTensors()
         if input.isOfTokens {
             conversion.vocabulary = conversion.vocabulary ?? conversion.tokenLimit
@@ -138,16 +140,22 @@ enum ONNXNetwork {
         for name in model.nodes.lazy.flatMap(\.inputs) {
             if let stored = model.stored[name], stored.type.isWhole { read.insert(stored.tensor) }
         }
-        // Numbers in a script's code are settings.
-        let isScript = checkpoint.module?.isScript == true
         var network = try conversion.graph.network(
             of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy,
-            ignoring: { read.contains($0) || isScript && $0.hasPrefix("CONSTANTS.") && checkpoint[$0]?.shape.isEmpty == true })
+            ignoring: { read.contains($0) || isSetting($0, in: checkpoint) })
+        network.beside = conversion.beside(order, in: network)
         network.fixedLength = input.length
         network.isLengthOfFile = input.isLengthOfFile
         network.shortestLength = input.length == nil ? input.lengths.shortest : nil
         (network.classLabels, network.classNames) = classes(model, checkpoint, count: shape.last ?? 1)
         return network
+    }
+
+    /// Whether a tensor is a setting of operators, which an exporter keeps among the weights: numbers in a script's code, lengths and axes.
+    static func isSetting(_ name: String, in checkpoint: Checkpoint) -> Bool {
+        guard let record = checkpoint[name] else { return false }
+        if name.hasPrefix("CONSTANTS.") { return record.shape.isEmpty }
+        return ConstantTensors.isExporters(name) && (!record.dtype.isFloatingPoint || record.elementCount == 1)
     }
 
     // MARK: Inputs and outputs
@@ -208,6 +216,13 @@ enum ONNXNetwork {
             if open.count > 1, let number = beside[value.name] { constants[value.name] = number } else { rest.append(value) }
         }
         guard let value = rest.first, rest.count == 1 else {
+            // tf2onnx writes no numbers for some constants, whose names are those of operations: those of Keras's Normalization.
+            let lost = rest.filter { $0.name.contains("/") && $0.name.hasSuffix(":0") }
+            if !lost.isEmpty, lost.count == rest.count - 1 {
+                throw Problem(
+                    "the export has left out the numbers of constants, which are inputs instead",
+                    found: lost.map { "'\($0.name)'" }.joined(separator: ", "))
+            }
             throw Problem(
                 "a model of several inputs is not run", expected: "one input that data is given for",
                 found: rest.isEmpty ? "none" : rest.map { "'\($0.name)'" }.joined(separator: ", "))

@@ -93,7 +93,9 @@ extension NetworkONNX {
         case .elu(let alpha): return add(node, "Elu", [x], [("alpha", .real(Float(alpha)))])
         case .selu: return add(node, "Selu", [x])
         case .celu(let alpha): return add(node, "Celu", [x], [("alpha", .real(Float(alpha)))])
-        case .softplus(let beta, _): return beta == 1 ? add(node, "Softplus", [x]) : nil
+        case .softplus(let beta, let threshold):
+            let last = writer.softplus(x, beta: beta, threshold: threshold)
+            return add(node, last.operation, last.inputs)
         case .hardtanh(let low, let high): return add(node, "Clip", [x, writer.constant(Float(low)), writer.constant(Float(high))])
         case .hardsigmoid: return add(node, "HardSigmoid", [x], [("alpha", .real(1 / 6)), ("beta", .real(0.5))])
         case .hardswish: return add(node, "HardSwish", [x])

@@ -36,6 +36,7 @@ struct NetworkONNX {
     }
 
     private mutating func run() throws(Problem) -> ByteRegion {
+        let fixed = network.fixedParameters
         for (index, parameter) in network.parameters.enumerated() {
             guard parameter.slices.isEmpty, let record = checkpoint[parameter.tensorName], Self.types.contains(record.dtype) else {
                 throw Problem(
@@ -43,7 +44,7 @@ struct NetworkONNX {
                     expected: Self.types.map(\.rawValue).joined(separator: ", "),
                     found: checkpoint[parameter.tensorName]?.dtype.rawValue ?? "a part")
             }
-            try writer.declare(tensor: record)
+            try writer.declare(tensor: record, isFixed: fixed.contains(ParameterID(index)))
             // The network computes in single precision.
             parameters[ParameterID(index)] = writer.cast(record.name, to: .float)
         }

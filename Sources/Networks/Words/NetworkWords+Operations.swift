@@ -19,6 +19,8 @@ extension NetworkWords {
                 let bounds = (low.isFinite ? [Setting("min", "\(low)")] : []) + (high.isFinite ? [Setting("max", "\(high)")] : [])
                 return bounds.isEmpty ? nil : one("clip", bounds)
             case .hardSigmoid(let alpha, let beta) where abs(alpha - 1 / 6) < 1e-6 && beta == 0.5: return one("hardsigmoid")
+            case .scaledExponential(let alpha, let gamma) where abs(alpha - 1.673_263_2) < 1e-6 && abs(gamma - 1.050_701) < 1e-6:
+                return one("selu")
             default: return nil
             }
         case is Softmax: return one("softmax")

@@ -349,6 +349,19 @@ struct NetworkWords {
             throw Problem(
                 "has no words", subject: "site '\(network.nodes[network.output.index].site)'", expected: "an output that comes last")
         }
-        return Architecture(elements)
+        return Architecture(elements).naming(constants: try constants())
+    }
+
+    /// The tensors that the elements read and training leaves as they are, in the order of the network.
+    private func constants() throws(Problem) -> [String] {
+        let fixed = Set(network.constants)
+        var names: [String] = []
+        for index in network.nodes.indices where isNeeded(NodeID(index)) {
+            for parameter in network.nodes[index].parameters {
+                let name = network.parameters[parameter.index].name
+                if fixed.contains(name), !names.contains(name) { names.append(try tensor(parameter, anyShape: true)) }
+            }
+        }
+        return names
     }
 }

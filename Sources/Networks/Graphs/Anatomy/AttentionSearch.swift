@@ -42,7 +42,7 @@ struct AttentionSearch {
     let graph: ShapedGraph
     let numbers: FixedNumbers
     /// Masks that are known already: attentions share them.
-    private var masks: [String: AttentionMask?] = [:]
+    var masks: [String: AttentionMask?] = [:]
     private(set) var found: [FoundAttention] = []
     /// Why the first softmax over scores that is no attention is none.
     private(set) var failure: String?
@@ -87,7 +87,7 @@ struct AttentionSearch {
 
     private mutating func attention(_ softmax: NetworkGraph.Node) -> Result {
         // Forward: guards against rows without numbers, the product with the values, the heads side by side.
-        guard let product = productAfter(softmax) else { return .failed("its shares multiply nothing") }
+        guard let (product, shares) = productAfter(softmax) else { return .failed("its shares multiply nothing") }
         guard let mixed = sideBySide(product) else {
             return .failed("the heads that '\(product.name)' mixes are not laid side by side")
         }
@@ -102,11 +102,15 @@ struct AttentionSearch {
         }
         var site = softmax.inputs[0]
         var products: NetworkGraph.Node?
+        // Whether the scores have a row for each key, as Keras computes them.
+        var isTurned = false
         while products == nil {
             guard let node = graph.node(site) else { return .failed("its scores are made by nothing") }
             if case .cap = adjustment, node.operation is Sum || node.operation is Where {
                 return .failed("'\(node.name)' masks scores before they are capped")
             }
+            let isScale = node.operation is Scaling || node.operation is Identity || node.operation is MatrixProduct
+            if isTurned, !isScale { return .failed("'\(node.name)' (\(node.operation.name)) reads scores that have a row for each key") }
             switch node.operation {
             case let scaling as Scaling:
                 scale *= scaling.factor
@@ -115,6 +119,9 @@ struct AttentionSearch {
             case is Reshape where keepsSquares(node): site = node.inputs[0]
             case is Reshape where orderedSquares(before: node) != nil, is Rearrangement where orderedSquares(before: node) != nil:
                 site = orderedSquares(before: node) ?? node.inputs[0]
+            case let rearrangement as Rearrangement where turnsSquares(rearrangement):
+                isTurned = true
+                site = node.inputs[0]
             case let curve as ElementCurve where curve.function == .shift(0): site = node.inputs[0]
             case is Sum where node.inputs.count == 2,
                 is Arithmetic where (node.operation as? Arithmetic)?.function == .add && node.inputs.count == 2:
@@ -129,7 +136,7 @@ struct AttentionSearch {
                 site = other
             case is Arithmetic where node.inputs.count == 1 && (node.operation as? Arithmetic)?.function == .add:
                 guard graph.shapes[node.inputs[0]] == graph.shapes[node.name], let stored = node.parameters.first,
-                    let kind = numbers.mask(stored), hide(kind)
+                    let kind = numbers.mask(stored, .summand), hide(kind)
                 else { return .failed("'\(node.name)' adds to the scores what is no mask") }
                 site = node.inputs[0]
             case let activation as Activation where activation.kernel == .tanh && adjustment == .none && scale > 0:
@@ -140,23 +147,31 @@ struct AttentionSearch {
                 guard let (other, kind) = choice(node) else { return .failed("'\(node.name)' replaces scores by what is no mask") }
                 guard hide(kind) else { return .failed("'\(node.name)' replaces scores by what is no mask") }
                 site = other
+            case is GatedProduct,
+                is Arithmetic where (node.operation as? Arithmetic)?.function == .multiply:
+                // Hidden scores are made 0 before a number far below takes their place.
+                guard let (other, kind) = factor(node), kind == .none || kind == mask else {
+                    return .failed("'\(node.name)' multiplies the scores by what is no mask")
+                }
+                site = other
             case let multiplication as MatrixProduct where node.inputs.count == 2:
                 scale *= multiplication.scale
                 products = node
             default: return .failed("its scores pass '\(node.name)' (\(node.operation.name)), which is no scale and no mask")
             }
         }
-        guard let products, let query = graph.node(products.inputs[0]), let key = graph.node(products.inputs[1]),
-            let value = graph.node(product.inputs[1])
+        guard let products, let query = graph.node(products.inputs[isTurned ? 1 : 0]),
+            let key = graph.node(products.inputs[isTurned ? 0 : 1]), let value = graph.node(product.inputs[1])
         else { return .failed("its scores are no product") }
+        guard shares == .none || shares == mask else { return .failed("its shares are masked otherwise than its scores") }
         let queries: ProjectionSearch.Found
         let keys: ProjectionSearch.Found
         let values: ProjectionSearch.Found
-        switch ProjectionSearch(graph, numbers).projection(query.name, order: [0, 1, 2, 3]) {
+        switch ProjectionSearch(graph, numbers).projection(query.name, order: isTurned ? [0, 1, 3, 2] : [0, 1, 2, 3]) {
         case .success(let found): queries = found
         case .failure(let gap): return .failed("the queries \(gap.reason)")
         }
-        switch ProjectionSearch(graph, numbers).projection(key.name, order: [0, 1, 3, 2]) {
+        switch ProjectionSearch(graph, numbers).projection(key.name, order: isTurned ? [0, 1, 2, 3] : [0, 1, 3, 2]) {
         case .success(let found): keys = found
         case .failure(let gap): return .failed("the keys \(gap.reason)")
         }
@@ -182,8 +197,10 @@ struct AttentionSearch {
 
     // MARK: After the softmax
 
-    private func productAfter(_ softmax: NetworkGraph.Node) -> NetworkGraph.Node? {
+    /// The product of the shares with the values, and the mask that makes shares 0 which are 0 already.
+    private mutating func productAfter(_ softmax: NetworkGraph.Node) -> (product: NetworkGraph.Node, mask: AttentionMask)? {
         var name = softmax.name
+        var mask = AttentionMask.none
         while true {
             let reading = Set(graph.readers[name] ?? []).map { graph.nodes[$0] }.sorted { graph.places[$0.name]! < graph.places[$1.name]! }
             // Where(isNaN(p), 0, p): rows that see nothing.
@@ -207,6 +224,17 @@ struct AttentionSearch {
                 name = next.name
                 continue
             }
+            if let (other, kind) = factor(next), other == name, mask == .none {
+                mask = kind
+                name = next.name
+                continue
+            }
+            if isSum(next), let other = next.inputs.first(where: { $0 != name }), graph.mask(other)?.uniform == 0,
+                graph.shapes[next.name] == graph.shapes[name]
+            {
+                name = next.name
+                continue
+            }
             // Dimensions of length 1, and turns of dimensions that others undo, as sums over named dimensions have them.
             if ProjectionSearch.isMove(next.operation), let last = orderedSquares(after: next, from: name) {
                 name = last
@@ -215,7 +243,7 @@ struct AttentionSearch {
             guard let product = next.operation as? MatrixProduct, product.scale == 1, next.inputs.count == 2, next.inputs[0] == name,
                 next.inputs[1] != name
             else { return nil }
-            return next
+            return (next, mask)
         }
     }
 
@@ -302,59 +330,6 @@ struct AttentionSearch {
             result.append([probe.samples, shape[0] / probe.samples, shape[1], shape[2]])
         }
         return result
-    }
-
-    // MARK: Masks
-
-    /// A mask as it is in the numbers of a node.
-    private mutating func mask(_ name: String, _ reading: FixedNumbers.MaskReading) -> AttentionMask? {
-        let key = "\(reading) \(name)"
-        if let known = masks[key] { return known }
-        let found = numbers.mask(name, reading)
-        masks[key] = .some(found)
-        return found
-    }
-
-    private mutating func summand(_ node: NetworkGraph.Node) -> (other: String, kind: AttentionMask)? {
-        for (mask, other) in [(node.inputs[1], node.inputs[0]), (node.inputs[0], node.inputs[1])] {
-            guard graph.shapes[other] == graph.shapes[node.name] else { continue }
-            if let kind = self.mask(mask, .summand) { return (other, kind) }
-            guard let numbers = graph.mask(mask) else { continue }
-            if numbers.uniform == 0 { return (other, .none) }
-            if numbers.isCausalSummand { return (other, .causal) }
-        }
-        return nil
-    }
-
-    /// What ALiBi adds to the scores.
-    private func slopes(_ node: NetworkGraph.Node, _ adjustment: ScoreAdjustment) -> (other: String, slopes: [Float])? {
-        guard adjustment == .none, case .tokens = graph.probes[0], let shape = graph.shapes[node.name]?[0], shape.count >= 3 else {
-            return nil
-        }
-        let heads = shape.count == 4 ? shape[1] : shape[0] / max(1, graph.probes[0].samples)
-        for (added, other) in [(node.inputs[1], node.inputs[0]), (node.inputs[0], node.inputs[1])] {
-            guard graph.shapes[other] == graph.shapes[node.name],
-                let slopes = numbers.slopes(added, heads: heads)
-            else { continue }
-            return (other, slopes)
-        }
-        return nil
-    }
-
-    private mutating func choice(_ node: NetworkGraph.Node) -> (other: String, kind: AttentionMask)? {
-        let (first, second) = (node.inputs[1], node.inputs[2])
-        func isHidden(_ name: String) -> Bool { (graph.mask(name)?.uniform).map { $0 <= GraphMask.hidden } ?? false }
-        func fits(_ name: String) -> Bool { graph.shapes[name] == graph.shapes[node.name] }
-        if isHidden(second), fits(first), let kind = mask(node.inputs[0], .shown) { return (first, kind) }
-        if isHidden(first), fits(second), let kind = mask(node.inputs[0], .hidden) { return (second, kind) }
-        guard let condition = graph.mask(node.inputs[0]) else { return nil }
-        if let always = condition.uniform {
-            let chosen = always != 0 ? first : second
-            return fits(chosen) ? (chosen, .none) : nil
-        }
-        if condition.below != 0, condition.diagonal != 0, condition.above == 0, isHidden(second), fits(first) { return (first, .causal) }
-        if condition.below == 0, condition.diagonal == 0, condition.above != 0, isHidden(first), fits(second) { return (second, .causal) }
-        return nil
     }
 
     // MARK: Rows

@@ -198,6 +198,8 @@ extension FixedNumbers {
         case shown
         /// Numbers other than 0 stand for hidden ones.
         case hidden
+        /// The scores of visible positions are multiplied by 1, the others by 0.
+        case factor
     }
 
     /// The positions that numbers leave visible; nil if they are no mask.
@@ -217,13 +219,12 @@ extension FixedNumbers {
         return found
     }
 
-    /// The positions that a stored tensor leaves visible where it is added to scores of sequences of the one length that the graph runs; nil if
-    /// it is no mask.
-    func mask(_ stored: NetworkGraph.Parameter) -> AttentionMask? {
+    /// The positions that a stored tensor leaves visible in scores of sequences of the one length that the graph runs; nil if it is no mask.
+    func mask(_ stored: NetworkGraph.Parameter, _ reading: MaskReading) -> AttentionMask? {
         guard let length = fixedLength, length <= Self.mostPositions, let record = checkpoint[stored.tensor],
             record.elementCount == stored.shape.reduce(1, *), stored.shape.suffix(2) == [length, length]
         else { return nil }
-        return Self.mask(Tensor(shape: stored.shape, record.floats()), length, .summand)
+        return Self.mask(Tensor(shape: stored.shape, record.floats()), length, reading)
     }
 
     /// The most positions for which a mask is looked at.
@@ -240,6 +241,7 @@ extension FixedNumbers {
             switch reading {
             case .shown: return number != 0
             case .hidden: return number == 0
+            case .factor: return number == 1 ? true : number == 0 ? false : nil
             case .summand: return number == 0 ? true : number <= GraphMask.hidden ? false : nil
             }
         }

@@ -7,6 +7,8 @@ package struct ElementCurve: Operation {
     package enum Function: Sendable, Equatable {
         case negative, absolute, reciprocal, squareRoot, exponential, logarithm, error
         case sine, cosine
+        /// 1 - erf(x) and e^x - 1, with all digits where they are small.
+        case complementaryError, exponentialLessOne
         case sign, floor, ceiling, round, not
         /// Towards 0: what a cast to whole numbers does.
         case truncate
@@ -69,6 +71,8 @@ package struct ElementCurve: Operation {
         case .exponential: exp(x)
         case .logarithm: log(x)
         case .error: Float(erf(Double(x)))
+        case .complementaryError: Float(erfc(Double(x)))
+        case .exponentialLessOne: expm1(x)
         case .sine: sin(x)
         case .cosine: cos(x)
         case .sign: x > 0 ? 1 : x < 0 ? -1 : x
@@ -102,6 +106,8 @@ package struct ElementCurve: Operation {
         case .exponential: return exp(x)
         case .logarithm: return 1 / x
         case .error: return Float(2 / Double.pi.squareRoot() * exp(-Double(x) * Double(x)))
+        case .complementaryError: return Float(-2 / Double.pi.squareRoot() * exp(-Double(x) * Double(x)))
+        case .exponentialLessOne: return exp(x)
         case .sine: return cos(x)
         case .cosine: return -sin(x)
         case .halfPrecision, .brainPrecision: return 1

@@ -18,7 +18,7 @@ package struct TransposedConvolution: Operation {
     package let stride: (Int, Int)
     package let padding: (Int, Int)
     package let dilation: (Int, Int)
-    /// Places added after the last row and column.
+    /// Places added after the last row and column; left out if negative.
     package let extra: (Int, Int)
 
     /// Pairs go down, then across.
@@ -53,7 +53,7 @@ package struct TransposedConvolution: Operation {
         for value in [length, kernel, stride, dilation] where value < 1 || value > 1 << 30 {
             throw Problem("a setting that lays no filters", expected: "1 to \(1 << 30)", found: "\(value)")
         }
-        guard padding >= 0, padding <= WindowAxis.limit, extra >= 0, extra < max(stride, dilation) else {
+        guard padding >= 0, padding <= WindowAxis.limit, extra.magnitude <= WindowAxis.limit else {
             throw Problem("a padding that lays no filters", found: "\(padding) and \(extra)")
         }
         let whole = (length - 1) * stride - 2 * padding + (kernel - 1) * dilation + 1 + extra
@@ -80,7 +80,9 @@ package struct TransposedConvolution: Operation {
             try length(size.1, weight[3], stride.1, padding.1, dilation.1, extra.1),
         ]
         try Problem.check(sizeOf: shape)
-        _ = try convolution.sizes(input: shape, weight: backwards(weight))
+        let laid = isWhole ? shape : try whole(inputs[0], weight)
+        try Problem.check(sizeOf: laid)
+        _ = try laying.sizes(input: laid, weight: backwards(weight))
         return shape
     }
 
@@ -90,14 +92,52 @@ package struct TransposedConvolution: Operation {
     /// The shape of the weight for the convolution that goes the other way.
     private func backwards(_ weight: [Int]) -> [Int] { groups == nil ? [weight[1], weight[0], weight[2], weight[3]] : weight }
 
-    /// The convolution that goes the other way.
-    private var convolution: Convolution { Convolution(stride: stride, padding: padding, dilation: dilation, groups: groups ?? 1) }
+    /// Whether the convolution that goes the other way reads exactly the output's places.
+    ///
+    /// If not, the filters are laid over an image without padding, of which the output is a window.
+    private var isWhole: Bool { (0..<stride.0).contains(extra.0) && (0..<stride.1).contains(extra.1) }
 
-    private func shape(_ input: [Int], _ output: [Int], _ weight: [Int]) -> ConvolutionShape {
-        guard let shape = try? convolution.sizes(input: output, weight: backwards(weight)) else {
+    /// The convolution that goes the other way, over the image that the filters are laid on.
+    private var laying: Convolution {
+        Convolution(stride: stride, padding: isWhole ? padding : (0, 0), dilation: dilation, groups: groups ?? 1)
+    }
+
+    /// The shape of all that the filters cover.
+    private func whole(_ input: [Int], _ weight: [Int]) throws(Problem) -> [Int] {
+        [
+            input[0], (groups == nil ? weight[0] : weight[1]) * (groups ?? 1),
+            try length(input[2], weight[2], stride.0, 0, dilation.0, 0), try length(input[3], weight[3], stride.1, 0, dilation.1, 0),
+        ]
+    }
+
+    /// The convolution's shape, and that of the image that the filters are laid on if it is not the output.
+    private func shape(_ input: [Int], _ output: [Int], _ weight: [Int]) -> (ConvolutionShape, whole: [Int]?) {
+        let whole = isWhole ? nil : try? whole(input, weight)
+        guard isWhole || whole != nil, let shape = try? laying.sizes(input: whole ?? output, weight: backwards(weight)) else {
             preconditionFailure("\(input) to \(output)")
         }
-        return shape
+        return (shape, whole)
+    }
+
+    /// Copies the window that two images share, of which the smaller begins at the padding of the larger.
+    ///
+    /// - Parameter isOutput: whether `source` is the output, not the image that the filters are laid on.
+    private func copyWindow(_ source: Tensor, isOutput: Bool, to target: MutableTensor, _ team: Team) {
+        let (sourceSize, targetSize) = ((source.shape[2], source.shape[3]), (target.shape[2], target.shape[3]))
+        let move = isOutput ? (-padding.0, -padding.1) : padding
+        target.fill(0)
+        let columns = max(0, -move.1)..<max(0, -move.1, min(targetSize.1, sourceSize.1 - move.1))
+        team.forEach(source.shape[0] * source.shape[1]) { plane in
+            source.withElements { x in
+                target.withMutableElements { y in
+                    for row in 0..<targetSize.0 where (0..<sourceSize.0).contains(row + move.0) {
+                        let from = (plane * sourceSize.0 + row + move.0) * sourceSize.1 + move.1
+                        let to = (plane * targetSize.0 + row) * targetSize.1
+                        for column in columns { y[to + column] = x[from + column] }
+                    }
+                }
+            }
+        }
     }
 
     /// The weight with the input's channels first.
@@ -127,10 +167,11 @@ package struct TransposedConvolution: Operation {
 
     package func forward(_ pass: ForwardPass) {
         let (input, weight, output) = (pass.inputs[0], pass.parameters[0], pass.output)
-        let shape = shape(input.shape, output.shape, weight.shape)
+        let (shape, whole) = shape(input.shape, output.shape, weight.shape)
         let scratch = MutableTensor(uninitialized: [Correlation.imageGradientScratch(shape)])
-        Correlation.addImageGradient(
-            shape, input, filters: turned(weight), to: output, .overwrite, scratch: scratch, team: pass.team)
+        let image = whole.map { MutableTensor(uninitialized: $0) } ?? output
+        Correlation.addImageGradient(shape, input, filters: turned(weight), to: image, .overwrite, scratch: scratch, team: pass.team)
+        if whole != nil { copyWindow(image, isOutput: false, to: output, pass.team) }
         guard pass.parameters.count > 1 else { return }
         let bias = pass.parameters[1]
         let plane = output.shape[2] * output.shape[3]
@@ -142,8 +183,14 @@ package struct TransposedConvolution: Operation {
 
     /// dx += the convolution of dy, dW += the filters' gradient of that convolution at dy with x as the output's gradient, db += the sums of dy.
     package func backward(_ pass: BackwardPass) {
-        let (input, weight, dy) = (pass.inputs[0], pass.parameters[0], pass.outputGradient)
-        let shape = shape(input.shape, dy.shape, weight.shape)
+        let (input, weight) = (pass.inputs[0], pass.parameters[0])
+        let (shape, whole) = shape(input.shape, pass.outputGradient.shape, weight.shape)
+        var dy = pass.outputGradient
+        if let whole {
+            let image = MutableTensor(uninitialized: whole)
+            copyWindow(dy, isOutput: true, to: image, pass.team)
+            dy = image
+        }
         if let gradient = pass.inputGradients[0] {
             let part = MutableTensor(uninitialized: input.shape)
             let scratch = MutableTensor(uninitialized: [Correlation.forwardScratch(shape)])
@@ -157,7 +204,7 @@ package struct TransposedConvolution: Operation {
             if groups == nil { copy(part, to: gradient, adding: true) }
         }
         if pass.parameterGradients.count > 1, let gradient = pass.parameterGradients[1] {
-            ChannelStatistics.addSums(of: dy, to: gradient, team: pass.team)
+            ChannelStatistics.addSums(of: pass.outputGradient, to: gradient, team: pass.team)
         }
     }
 }
