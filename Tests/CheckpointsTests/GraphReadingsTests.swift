@@ -39,7 +39,7 @@ import Text
 
     @Test(arguments: files) func matricesAreWhatReadsThem(file: String) throws {
         let checkpoint = try Checkpoint.open(Fixtures.path("graphs/lookup.\(file)"))
-        try expectRoles(checkpoint, isONNX: file.hasSuffix("onnx"))
+        try expectRoles(checkpoint)
     }
 
     /// What is made of a file keeps its graph.
@@ -47,11 +47,11 @@ import Text
         let checkpoint = try Checkpoint.open(Fixtures.path("graphs/lookup.\(file)"))
         try TemporaryFolder.with { folder in
             try CheckpointWriter(path: folder + "/m.tar").write(CheckpointDraft(checkpoint))
-            try expectRoles(Checkpoint.open(folder + "/m.tar"), isONNX: file.hasSuffix("onnx"))
+            try expectRoles(Checkpoint.open(folder + "/m.tar"))
         }
     }
 
-    private func expectRoles(_ checkpoint: Checkpoint, isONNX: Bool) throws {
+    private func expectRoles(_ checkpoint: Checkpoint) throws {
         let catalog = LayerCatalog(checkpoint)
         // Tables have their entries as in-neurons, products what they multiply.
         for (name, shape, role) in [
@@ -68,9 +68,8 @@ import Text
         let linear = catalog.layers.first { $0.outNeurons == 10 && $0.inNeurons == 6 }
         let embed = try #require(linear)
         #expect(try reason(catalog, checkpoint, embed.tensorName) == nil)
-        // The exporters store the output matrix again.
-        let isTied = !isONNX
-        #expect(catalog.defaultLayers.count == (isTied ? 2 : 3) && catalog.family == .unknown)
+        // What the exporters of ONNX store again is no other matrix.
+        #expect(catalog.defaultLayers.count == 2 && catalog.family == .unknown)
         let counted = catalog.defaultChoice.leftOut.map { $0.reason.counted($0.count) }
         #expect(counted == ["2 embeddings", "2 position tables"])
     }

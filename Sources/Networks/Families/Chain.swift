@@ -133,7 +133,7 @@ private struct ChainBuilder {
 
     mutating func add(_ element: Architecture.Element) throws(Problem) {
         defer { isFirst = false }
-        if let module = modules[element.name], !module.tensors.isEmpty {
+        if let module = modules.module(of: element, in: checkpoint) {
             try add(module: module.name, module.tensors, element)
             return try graph.keepLabel(of: element)
         }

@@ -45,11 +45,11 @@ struct WordInput {
 
     /// - Throws: ``Problem`` for a shape that is none.
     init(_ architecture: Architecture, _ modules: ModuleNames, _ checkpoint: Checkpoint) throws(Problem) {
-        func isModule(_ element: Architecture.Element) -> Bool { modules[element.name].map { !$0.tensors.isEmpty } ?? false }
+        func isModule(_ element: Architecture.Element) -> Bool { modules.module(of: element, in: checkpoint) != nil }
         let elements = architecture.elements
         let isGraph = elements.contains { element in
             if element.label != nil { return true }
-            if let module = modules[element.name], !module.tensors.isEmpty { return module.tensors["in_proj_weight"] != nil }
+            if let module = modules.module(of: element, in: checkpoint) { return module.tensors["in_proj_weight"] != nil }
             return element.name == "input" || WordOperations.entries[element.name.lowercased()] != nil
         }
         if let first = elements.first, !isModule(first), first.name.lowercased() == "embedding" {
@@ -140,7 +140,7 @@ struct WordInput {
     ) -> [Int?]? {
         var leading = LeadingPart()
         for element in elements {
-            if let module = modules[element.name], !module.tensors.isEmpty {
+            if let module = modules.module(of: element, in: checkpoint) {
                 if let product = module.tensors["in_proj_weight"], product.shape.count == 2 { return [product.shape[1]] }
                 guard let weight = module.tensors["weight"] ?? module.tensors["running_mean"] else { return nil }
                 if weight.shape.count == 1 {

@@ -1,0 +1,100 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Constants and several outputs of graphs, in files that `make_ties.py` wrote.
+@Suite struct GraphConstantsTests {
+    private func run(_ arguments: [String]) throws -> (output: String, errors: String) {
+        let result = try BuiltCommand.run(arguments)
+        try #require(result.status == 0, "\(arguments): \(result.errors)")
+        return (result.text, result.errors)
+    }
+
+    private func loss(_ path: String, _ data: String) throws -> Double {
+        let found = try run(["eval", path, "--data", data, "--format", "json"])
+        #expect(!found.errors.contains("does not read"), "\(path): \(found.errors)")
+        let document = try #require(JSONSerialization.jsonObject(with: Data(found.output.utf8)) as? [String: Any])
+        return try #require((document["checkpoints"] as? [[String: Any]])?.first?["loss"] as? Double)
+    }
+
+    private func expected(_ model: String) throws -> Double {
+        let data = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("ties/expected.json")))
+        return try #require((JSONSerialization.jsonObject(with: data) as? [String: [String: Double]])?[model]?["stepped"])
+    }
+
+    /// A step leaves constants as they are, whatever the file was made into before: words say which tensors they are.
+    @Test(arguments: ["ts", "scripted.ts", "pt2", "dynamo.onnx"], ["m.tar", "m.safetensors", "m", "m.onnx"])
+    func constantsAreNotTrained(format: String, name: String) throws {
+        let data = Fixtures.path("ties/constants.npz")
+        try TemporaryFolder.with { folder in
+            let (path, end) = (folder + "/" + name, folder + "/end.tar")
+            _ = try run(["convert", Fixtures.path("ties/constants." + format), "-o", path, "--quiet"])
+            _ = try run([
+                "finetune", path, "--data", data, "--optimizer", "sgd", "--lr", "0.1", "--steps", "1", "--full-batch", "--lambda", "0",
+                "-o",
+                end, "--quiet",
+            ])
+            #expect(abs(try loss(end, data) - expected("constants")) < 2e-6)
+        }
+    }
+
+    @Test func wordsNameConstants() throws {
+        let source = Fixtures.path("ties/constants.pt2")
+        let words = try run(["info", source, "--arch"]).output.split(separator: "\n").joined()
+        #expect(words.hasSuffix(",constants(shift,factor)"), "\(words)")
+        let stepped = try TemporaryFolder.with { folder in
+            _ = try run([
+                "finetune", Fixtures.path("ties/constants.pt"), "--arch", words, "--data", Fixtures.path("ties/constants.npz"),
+                "--optimizer",
+                "sgd", "--lr", "0.1", "--steps", "1", "--full-batch", "--lambda", "0", "-o", folder + "/m.tar", "--quiet",
+            ])
+            return try loss(folder + "/m.tar", Fixtures.path("ties/constants.npz"))
+        }
+        #expect(abs(stepped - (try expected("constants"))) < 2e-6)
+        for wrong in ["constants(nothing)", "constants(a=shift)"] {
+            let result = try BuiltCommand.run("info", Fixtures.path("ties/constants.pt"), "--arch", "first,relu,second,relu,last," + wrong)
+            #expect(result.status == 1 && result.errors.contains("names what is no tensor of the checkpoint"), "\(result.errors)")
+        }
+        let unread = try BuiltCommand.run(
+            "eval", Fixtures.path("ties/constants.pt"), "--arch", "first,relu,second,relu,last,constants(shift)", "--data",
+            Fixtures.path("ties/constants.npz"))
+        #expect(unread.status == 1 && unread.errors.contains("names a constant that no element reads"), "\(unread.errors)")
+    }
+
+    /// A mask that is added to scores is no layer, whatever it is called and however many dimensions it has.
+    @Test(arguments: ["ts", "scripted.ts", "pt2", "script.onnx", "dynamo.onnx"]) func masksAreNoLayers(format: String) throws {
+        let found = try run(["score", Fixtures.path("ties/tokens." + format), "--layers", "all", "--format", "tsv", "--quiet"]).output
+        let names = Set(found.split(separator: "\n").dropFirst().map { String($0.split(separator: "\t")[1]) }).subtracting(["mean"])
+        #expect(names.count == 6 && !names.contains { $0.contains("hidden") }, "\(names)")
+    }
+
+    /// Neurons that another output of a graph is made of do not move; those before them do.
+    @Test(arguments: ["ts", "scripted.ts", "pt2", "script.onnx", "dynamo.onnx"], ["first.weight", "second.weight"])
+    func otherOutputsKeepTheirNeurons(format: String, layer: String) throws {
+        let (source, data) = (Fixtures.path("ties/outputs." + format), Fixtures.path("ties/outputs.npz"))
+        try TemporaryFolder.with { folder in
+            _ = try run(["cluster", source, "--layers", layer, "-k", "2", "--quiet", "-o", folder + "/c.tsv"])
+            func made(_ command: [String]) throws -> CommandResult {
+                try BuiltCommand.run(
+                    command + [source, "--clusters", folder + "/c.tsv", "-o", folder + "/\(command[0]).tar", "--quiet"])
+            }
+            if layer == "second.weight" {
+                for command in [["permute"], ["extract", "--cluster", "0"]] {
+                    let result = try made(command)
+                    #expect(result.status == 1 && result.errors.contains("another output of the graph"), "\(result.errors)")
+                }
+            } else {
+                let result = try made(["permute"])
+                #expect(result.status == 0, "\(result.errors)")
+            }
+            guard layer == "first.weight" else { return }
+            func evaluated(_ path: String) throws -> String {
+                let found = try run(["eval", path, "--data", data, "--format", "json", "--quiet"]).output
+                let document = try #require(JSONSerialization.jsonObject(with: Data(found.utf8)) as? [String: Any])
+                let loss = try #require((document["checkpoints"] as? [[String: Any]])?.first?["loss"] as? Double)
+                return String(format: "%.5f", loss)
+            }
+            #expect(try evaluated(source) == evaluated(folder + "/permute.tar"))
+        }
+    }
+}
