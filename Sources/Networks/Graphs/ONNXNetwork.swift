@@ -90,6 +90,7 @@ enum ONNXNetwork {
         }
         let site = try conversion.site(of: value, for: output.name)
         conversion.graph.output = site
+        conversion.graph.leaveOutUnread(but: input.name)
         conversion.graph.nameDecompositions()
         conversion.graph.leaveOutUnread(but: input.name)
         conversion.graph.fixed = ConstantTensors(conversion.graph, of: checkpoint).names(model.stored)
