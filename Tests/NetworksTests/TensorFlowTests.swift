@@ -80,5 +80,8 @@ struct TensorFlowTests {
         #expect(layers.count == 3 && layers.allSatisfy { $0.parameters.count == 2 })
         #expect(!network.nodes.contains { $0.operation is Reshape || $0.operation is Flatten })
         #expect(network.nodes.contains { ($0.operation as? Activation)?.name == "gelu" })
+        // A sequence that is computed as an image has its bias in the convolution.
+        let convolutions = try open("line").0.nodes.filter { $0.operation is TransposedConvolution }
+        #expect(convolutions.count == 2 && convolutions.first?.parameters.count == 2)
     }
 }

@@ -100,8 +100,11 @@ extension DecompositionSearch {
             var bias = nodes[place].parameters.first, let last = maker(nodes[place].inputs[0]),
             let shape = (nodes[last].operation as? Reshape)?.template.lengths
         else { return nil }
-        var layer = last
-        while nodes[layer].operation is Reshape, readers[nodes[layer].name] == 1, let before = maker(nodes[layer].inputs[0]) {
+        var (layer, isCut) = (last, false)
+        while readers[nodes[layer].name] == 1, nodes[layer].operation is Reshape || cutsPlaces(nodes[layer].operation),
+            let before = maker(nodes[layer].inputs[0])
+        {
+            isCut = isCut || cutsPlaces(nodes[layer].operation)
             layer = before
         }
         guard readers[nodes[layer].name] == 1, nodes[layer].parameters.count == 1, let weight = nodes[layer].parameters.first,
@@ -112,7 +115,7 @@ extension DecompositionSearch {
         guard let first = lengths.first, lengths.count < shape.count else { return nil }
         switch nodes[layer].operation {
         case let linear as Linear:
-            guard width == (linear.layout == .outIn ? weight.shape[0] : weight.shape[1]),
+            guard !isCut, width == (linear.layout == .outIn ? weight.shape[0] : weight.shape[1]),
                 shape.suffix(lengths.count) == lengths.map({ .fixed($0) })
             else { return nil }
         case is Convolution, is TransposedConvolution:
@@ -125,6 +128,13 @@ extension DecompositionSearch {
         }
         bias.shape = [width]
         return (layer, bias)
+    }
+
+    /// Whether an operation leaves out places of images, not channels.
+    private func cutsPlaces(_ operation: any Operation) -> Bool {
+        if let slice = operation as? Slice { return slice.blocks == 1 }
+        guard case .sliced(let axis, _, _, _)? = (operation as? Rearrangement)?.kind else { return false }
+        return axis >= 2
     }
 
     /// How many filters a convolution has whose weight has a shape.
