@@ -96,7 +96,7 @@ import Testing
             "models/cifar-cnn.pt",
             "--arch 'conv1(padding=1),relu,maxpool(2),conv2(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3' would"
         ),
-        ("graphs/frozen-traced-sorted.pt", "operation 'torch.sort': is not run\n"),
+        ("graphs/frozen-traced-sorted.pt", "operation 'torch.sort': is not run: it orders numbers by their size while the model runs\n"),
     ]) func suggestionsHaveTheNamesOfTheFile(file: String, message: String) throws {
         let run = try BuiltCommand.run("eval", Fixtures.path(file), "--data", Fixtures.path("models/cifar-cnn.npz"), "--quiet")
         #expect(run.status == 1 && run.errors.contains(message), "\(run.errors)")

@@ -179,13 +179,17 @@ struct RealLibraryTests {
     /// onnxruntime computes from the ONNX of a program, of a script and of a chain in words what PyTorch computed of the model.
     @Test func programsThatAreWrittenAsGraphsComputeWhatPyTorchDid() throws {
         let folder = Fixtures.path("graphs")
-        let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".pt2") || $0.hasSuffix(".pt") }
-            .sorted()
+        let files = try ["", "operators/"].flatMap { part in
+            try FileManager.default.contentsOfDirectory(atPath: folder + "/" + part).filter { $0.hasSuffix(".pt2") || $0.hasSuffix(".pt") }
+                .sorted().map { part + $0 }
+        }
         var cases: [(file: String, values: String)] = []
         for file in files {
             let stem = String(file.prefix { $0 != "." })
             let model = stem.split(separator: "-").last ?? ""
-            let values = file.hasSuffix(".pt2") ? stem : "script-\(model)"
+            let isOfOperators = file.hasPrefix("operators/")
+            let values =
+                isOfOperators ? String(stem.dropLast(model.count + 1)) : file.hasSuffix(".pt2") ? stem : "script-\(model)"
             // Others are not made to run.
             guard FileManager.default.fileExists(atPath: folder + "/" + values + ".safetensors"),
                 (try? LoadedModel(Checkpoint.open(folder + "/" + file))) != nil
@@ -195,7 +199,7 @@ struct RealLibraryTests {
         #expect(cases.count > 50, "\(cases.map(\.file))")
         try TemporaryFolder.with { target in
             let written = try cases.map { file, _ in
-                let path = target + "/" + file + ".onnx"
+                let path = target + "/" + file.split(separator: "/").joined(separator: "-") + ".onnx"
                 let run = try BuiltCommand.run("convert", folder + "/" + file, "--quiet", "-o", path)
                 try #require(run.status == 0, "\(run.errors)")
                 return path

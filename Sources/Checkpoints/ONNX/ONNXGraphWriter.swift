@@ -29,6 +29,9 @@ package struct ONNXGraphWriter {
 
     private var types: [String: ElementType] = [:]
 
+    /// The documentation of operators that have none of their own.
+    var note: String?
+
     package init() { graph.append(2, "graph") }
 
     /// A name that no value has yet.
@@ -53,7 +56,7 @@ package struct ONNXGraphWriter {
         for input in inputs { node.append(1, input) }
         node.append(2, output)
         node.append(4, operation)
-        if let note { node.append(6, note) }
+        if let note = note ?? self.note { node.append(6, note) }
         for (name, value) in attributes {
             var attribute = ProtobufWriter()
             attribute.append(1, name)

@@ -59,6 +59,10 @@ package struct ONNXModel: Sendable {
         /// Whether no gradient passes through it, which only graphs say that were made here.
         package fileprivate(set) var isDetached = false
 
+        /// What its documentation says, where that is of use, and its further members.
+        fileprivate(set) var note: String?
+        fileprivate(set) var members: [ByteRegion] = []
+
         /// What the documentation of such an operator says.
         static let detachedNote = "modinspect: no gradient passes"
 
@@ -205,10 +209,13 @@ package struct ONNXModel: Sendable {
                     let (name, attribute) = try attribute(bytes, of: node)
                     if node.attributes.updateValue(attribute, forKey: name) != nil { repeated = name }
                 }
-            case 6: node.isDetached = value.text() == Node.detachedNote
+            case 6:
+                node.note = value.text().flatMap { $0.hasPrefix(Node.layerNote) ? $0 : nil }
+                node.isDetached = node.note == nil && value.text() == Node.detachedNote
             case 7:
                 let domain = value.text() ?? ""
                 node.domain = domain == "ai.onnx" ? "" : domain
+            case 9: if let bytes = value.bytes { node.members.append(bytes) }
             default: break
             }
             try take(1)

@@ -11,7 +11,8 @@ struct TensorAliases {
     static let viewing: Set<String> = [
         "view", "reshape", "flatten", "unflatten", "transpose", "permute", "t", "numpy_T", "unsqueeze", "squeeze", "expand", "select",
         "slice", "split", "split_with_sizes", "chunk", "unbind", "detach", "alias", "contiguous", "to", "dropout", "feature_dropout",
-        "alpha_dropout", "narrow", "movedim", "mT", "_unsafe_view", "identity", "lift_fresh",
+        "alpha_dropout", "narrow", "movedim", "mT", "_unsafe_view", "identity", "lift_fresh", "expand_as", "type_as", "reshape_as",
+        "view_as", "unfold",
     ]
 
     private func source(_ tensor: String) -> String { sources[tensor] ?? tensor }
@@ -30,15 +31,19 @@ struct TensorAliases {
 
     /// Follows an operation after it has run.
     ///
-    /// - Parameter parameters: the tensors of the model.
+    /// - Parameters:
+    ///   - parameters: the tensors of the model.
+    ///   - written: the tensors whose numbers were replaced with those of the one that was overwritten.
     /// - Throws: ``Problem`` if it overwrites one of the model's own.
-    mutating func follow(_ node: TorchExportGraph.Node, parameters: [String: String]) throws(Problem) {
+    mutating func follow(
+        _ node: TorchExportGraph.Node, parameters: [String: String], written: Set<String> = []
+    ) throws(Problem) {
         guard let input = node.inputs.first?.value.tensor else { return }
         if node.overwrites {
             let source = source(input)
             if let own = parameters[source] { throw Problem("overwrites a tensor of the model, which is not run", found: "'\(own)'") }
             let others = sources.filter { $0.value == source && $0.key != input }.map(\.key) + (source == input ? [] : [source])
-            for name in others { stale[name] = node.target }
+            for name in others where !written.contains(name) { stale[name] = node.target }
             // What it made is the tensor itself.
             for output in node.outputs where output != input { sources[output] = source }
         } else if Self.viewing.contains(node.name) {

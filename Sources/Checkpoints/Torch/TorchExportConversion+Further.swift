@@ -49,12 +49,18 @@ extension TorchExportConversion {
                 name, "Trilu", [try value(node, "self"), writer.constant(try integer(node, "diagonal", 0))],
                 [("upper", .integer(node.name == "triu" ? 1 : 0))])
         case "var", "std": return try deviation(node, name)
+        case "_weight_norm": return try weightNorm(node, name)
         case "linalg_vector_norm":
-            guard real(node, "ord", 2) == 2 else { throw Problem("is another norm than the length") }
             let dims = node["dim"] == nil ? [] : try integers(node, "dim")
             guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
-            return add(
-                name, "ReduceL2", [try value(node, "self"), writer.constant(dims)], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
+            let (order, keeps) = (real(node, "ord", 2), flag(node, "keepdim") ? 1 : 0)
+            guard order == 2 || order == 1 || order.isInfinite else {
+                throw Problem("is a norm of another order than is run", expected: "1, 2 or infinity", found: "\(order)")
+            }
+            let x = try value(node, "self")
+            let numbers = order.isInfinite ? writer.add("Abs", [x]) : x
+            let operation = order == 2 ? "ReduceL2" : order == 1 ? "ReduceL1" : order > 0 ? "ReduceMax" : "ReduceMin"
+            return add(name, operation, [numbers, writer.constant(dims)], [("keepdims", .integer(keeps))])
         case "einsum": return try einsum(node, name)
         case "cumsum": return try runningSum(node, name)
         case "diff": return try differences(node, name)
@@ -63,7 +69,8 @@ extension TorchExportConversion {
             return add(name, "GatherElements", [try value(node, "self"), try value(node, "index")], [("axis", .integer(axis))])
         case "pixel_shuffle": return try pixelShuffle(node, name)
         case "instance_norm": return try instanceNorm(node, name)
-        case "upsample_nearest1d", "upsample_nearest2d", "upsample_linear1d", "upsample_bilinear2d": return try resized(node, name)
+        case "upsample_nearest1d", "upsample_nearest2d", "upsample_linear1d", "upsample_bilinear2d", "upsample_bicubic2d":
+            return try resized(node, name)
         default: return nil
         }
     }
@@ -152,33 +159,42 @@ extension TorchExportConversion {
         let squares = writer.add("Mul", [difference, difference])
         let mean = writer.add("ReduceMean", [squares, axes], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
         let variance = writer.add("Mul", [mean, writer.constant(Float(Double(count) / (Double(count) - correction)))])
-        return node.name == "std" ? add(name, "Sqrt", [variance]) : variance
+        return node.name.hasPrefix("std") ? add(name, "Sqrt", [variance]) : variance
     }
 
-    /// Images or sequences of another fixed size.
-    private mutating func resized(_ node: Node, _ name: String) throws(Problem) -> String {
-        // The sizes stand in the shapes.
-        node.reads.names.formUnion(["output_size", "scale_factors", "scales", "scales_h", "scales_w"])
-        let key = node["input"] == nil ? "self" : "input"
-        guard let from = program.shapes[try tensor(node, key)], let to = node.outputs.first.flatMap({ program.shapes[$0] }),
-            from.count == to.count,
-            from.count >= 3
-        else { throw Problem("has no shape") }
-        var scales: [Float] = [1, 1]
-        for (length, wanted) in zip(from, to).dropFirst(2) {
-            guard let length, let wanted, length > 0, wanted > 0 else { throw Problem("is of images whose size is not fixed") }
-            // A factor that gives no whole size is known to PyTorch alone.
-            guard wanted % length == 0 || length % wanted == 0 else {
-                throw Problem("is by a factor that is no whole number", found: "\(length) to \(wanted)")
-            }
-            scales.append(Float(wanted) / Float(length))
+    /// The variance or its root, and the mean.
+    mutating func deviationAndMean(_ node: Node) throws(Problem) {
+        guard let first = node.outputs.first else { return }
+        values[first] = try deviation(node, first)
+        guard node.outputs.count > 1 else { return }
+        let (second, axes) = (node.outputs[1], writer.constant(try integers(node, "dim")))
+        values[second] = add(
+            second, "ReduceMean", [try value(node, "self"), axes], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
+    }
+
+    /// A batch norm that measures a batch of one, as an instance norm is written: each channel without its mean, divided by its deviation.
+    mutating func ownBatchNorm(_ node: Node) throws(Problem) {
+        _ = (node["momentum"], node["training"])
+        let input = try tensor(node, "input")
+        guard let output = node.outputs.first, let shape = program.shapes[input], shape.count > 2, shape[0] == 1,
+            node["running_mean"]?.tensor == nil
+        else { throw Problem("measures its batch", expected: "a model in evaluation mode, as after model.eval()") }
+        var result = writer.normalized(
+            try value(node, "input"), over: shape.count - 2, epsilon: Float(real(node, "eps", 1e-5)), output: writer.unused(output))
+        for (part, operation) in [("weight", "Mul"), ("bias", "Add")] where node[part]?.tensor != nil {
+            let column = writer.constant([1, -1] + [Int](repeating: 1, count: shape.count - 2))
+            result = writer.add(operation, [result, writer.add("Reshape", [try value(node, part), column])])
         }
-        let isNearest = node.name.contains("nearest")
-        let coordinates = isNearest ? "asymmetric" : flag(node, "align_corners") ? "align_corners" : "half_pixel"
-        var attributes: [(String, ONNXGraphWriter.Attribute)] = [
-            ("mode", .text(isNearest ? "nearest" : "linear")), ("coordinate_transformation_mode", .text(coordinates)),
-        ]
-        if isNearest { attributes.append(("nearest_mode", .text("floor"))) }
-        return add(name, "Resize", [try value(node, key), "", writer.constant(scales)], attributes)
+        values[output] = result
+    }
+
+    /// Directions times lengths: v g / |v|, with the length over all dimensions but one.
+    private mutating func weightNorm(_ node: Node, _ name: String) throws(Problem) -> String {
+        let tensor = try tensor(node, "v")
+        let axis = try axis(node, "dim", of: tensor, 0)
+        let dims = Array(0..<(try rank(tensor))).filter { $0 != axis }
+        let v = try value(node, "v")
+        let length = writer.add("ReduceL2", [v, writer.constant(dims)], [("keepdims", .integer(1))])
+        return add(name, "Mul", [v, writer.add("Div", [try value(node, "g"), length])])
     }
 }

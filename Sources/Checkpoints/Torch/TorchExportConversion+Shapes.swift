@@ -6,20 +6,22 @@ extension TorchExportConversion {
         switch node.name {
         case "view", "reshape", "_unsafe_view":
             return add(name, "Reshape", [try value(node, "self"), try shape(symbols(node, node["size"] == nil ? "shape" : "size"))])
+        case "reshape_as", "view_as":
+            return add(name, "Reshape", [try value(node, "self"), writer.add("Shape", [try value(node, "other")])])
         case "flatten":
             let tensor = try tensor(node, "self")
             let (first, last) = (try axis(node, "start_dim", of: tensor, 0), try axis(node, "end_dim", of: tensor, -1))
             let rank = try rank(tensor)
-            guard last == rank - 1 else { throw Problem("does not flatten to the end", found: "dimensions \(first) to \(last) of \(rank)") }
-            if first == 1 { return add(name, "Flatten", [try value(node, "self")], [("axis", .integer(1))]) }
-            let lengths = [Int](repeating: 0, count: first) + [-1]
-            return add(name, "Reshape", [try value(node, "self"), writer.constant(lengths)])
+            if last == rank - 1 {
+                if first == 1 { return add(name, "Flatten", [try value(node, "self")], [("axis", .integer(1))]) }
+                let lengths = [Int](repeating: 0, count: first) + [-1]
+                return add(name, "Reshape", [try value(node, "self"), writer.constant(lengths)])
+            }
+            guard first <= last else { throw Problem("flattens no dimensions", found: "\(first) to \(last)") }
+            return try reshaped(node, name, replacing: first...last, with: [.number(-1)])
         case "unflatten":
-            let tensor = try tensor(node, "self")
-            let axis = try axis(node, "dim", of: tensor)
-            guard axis == (try rank(tensor)) - 1 else { throw Problem("is of another dimension than the last") }
-            let front = [Symbol](repeating: .number(0), count: axis)
-            return add(name, "Reshape", [try value(node, "self"), try shape(front + symbols(node, "sizes"))])
+            let axis = try axis(node, "dim", of: tensor(node, "self"))
+            return try reshaped(node, name, replacing: axis...axis, with: symbols(node, "sizes"))
         case "permute":
             let rank = try rank(tensor(node, "self"))
             let order = try integers(node, "dims").map { $0 < 0 ? $0 + rank : $0 }
@@ -36,6 +38,19 @@ extension TorchExportConversion {
         case "unsqueeze":
             let axis = try axis(node, "dim", of: tensor(node, "self"), extra: 1)
             return add(name, "Unsqueeze", [try value(node, "self"), writer.constant([axis])])
+        case "as_strided":
+            // The input itself, if its numbers are stored in just that way.
+            let tensor = try tensor(node, "self")
+            let (sizes, steps) = (try symbols(node, "size"), try symbols(node, "stride"))
+            guard let shape = program.shapes[tensor], let own = program.strides[tensor], shape.count == sizes.count,
+                own.count == sizes.count, steps.count == sizes.count, try integer(node, "storage_offset", 0) == 0,
+                shape.indices.allSatisfy({ axis in
+                    let isOwn = if case .number(let length) = sizes[axis] { shape[axis] == length } else { shape[axis] == nil }
+                    let isNext = if case .number(let step) = steps[axis] { own[axis] == step } else { false }
+                    return isOwn && (isNext || shape[axis] == 1)
+                })
+            else { throw Problem("reads memory in another order than the tensor has, which is not run") }
+            return try value(node, "self")
         case "squeeze":
             let rank = try rank(tensor(node, "self"))
             let axes = try integers(node, "dim").map { $0 < 0 ? $0 + rank : $0 }
@@ -62,6 +77,21 @@ extension TorchExportConversion {
         }
     }
 
+    /// A tensor with other lengths in the place of some.
+    mutating func reshaped(
+        _ node: Node, _ name: String, replacing axes: ClosedRange<Int>, with lengths: [Symbol]
+    ) throws(Problem) -> String {
+        let (x, tensor) = (try value(node, "self"), try tensor(node, "self"))
+        let front = [Symbol](repeating: .number(0), count: axes.lowerBound)
+        let rest = program.shapes[tensor]?.dropFirst(axes.upperBound + 1) ?? []
+        // A length of 0 would stand for that of the input.
+        if rest.allSatisfy({ $0.map { $0 > 0 } ?? false }) {
+            return add(name, "Reshape", [x, try shape(front + lengths + rest.compactMap { $0 }.map { .number($0) })])
+        }
+        let last = writer.add("Shape", [x], [("start", .integer(axes.upperBound + 1))])
+        return add(name, "Reshape", [x, writer.add("Concat", [try shape(front + lengths), last], [("axis", .integer(0))])])
+    }
+
     /// Entries of one dimension by their numbers.
     mutating func entries(_ node: Node, _ name: String) throws(Problem) -> String {
         let axis: Int
@@ -72,9 +102,11 @@ extension TorchExportConversion {
         } else {
             let lists = node["indices"]?.optionalTensors ?? node["indices"]?.tensors?.map { $0 } ?? []
             let given = lists.indices.filter { lists[$0] != nil }
-            if given.count > 1, given == Array(0..<given.count) { return try entries(node, name, of: given.compactMap { lists[$0] }) }
+            if given.count > 1, let first = given.first, given == Array(first..<first + given.count) {
+                return try entries(node, name, from: first, of: given.compactMap { lists[$0] })
+            }
             guard given.count == 1, let place = given.first, let own = lists[place] else {
-                throw Problem("looks entries up by several lists", expected: "one", found: "\(given.count)")
+                throw Problem("looks entries up by several lists", expected: "one, or several side by side", found: "\(given.count)")
             }
             axis = place
             numbers = own
@@ -120,6 +152,22 @@ extension TorchExportConversion {
             for (place, output) in node.outputs.enumerated() {
                 values[output] = add(output, "Gather", [try value(node, "self"), writer.constant(place)], [("axis", .integer(axis))])
             }
+            return true
+        case "max", "min":
+            guard node["dim"] != nil else { return false }
+            try extremes(node)
+            return true
+        case "adaptive_max_pool1d", "adaptive_max_pool2d":
+            try adaptiveMaximum(node)
+            return true
+        case "embedding_bag", "_embedding_bag", "_embedding_bag_forward_only":
+            try embeddingBag(node)
+            return true
+        case "var_mean", "std_mean":
+            try deviationAndMean(node)
+            return true
+        case "_native_batch_norm_legit":
+            try ownBatchNorm(node)
             return true
         default: return false
         }

@@ -27,15 +27,33 @@ extension TorchExportConversion {
         return add(name, "Sub", [later, earlier])
     }
 
-    /// Entries that several lists choose together, one for each of the first dimensions.
-    mutating func entries(_ node: Node, _ name: String, of lists: [String]) throws(Problem) -> String {
+    /// Entries that several lists choose together, one for each of the dimensions from `first` on.
+    mutating func entries(_ node: Node, _ name: String, from first: Int, of lists: [String]) throws(Problem) -> String {
         var numbers: [String] = []
         for list in lists { numbers.append(writer.cast(try places(list), to: .int64)) }
+        if first > 0 {
+            // Entries of these dimensions as one, by their number among all.
+            let tensor = try tensor(node, "self")
+            let own = Array((program.shapes[tensor] ?? []).dropFirst(first).prefix(lists.count))
+            let lengths = own.compactMap { $0 }
+            guard lengths.count == lists.count, lengths.allSatisfy({ (1...1 << 20).contains($0) }) else {
+                throw Problem("looks entries up by several lists in dimensions whose lengths are not fixed")
+            }
+            var place = writer.add("Mod", [numbers[0], writer.constant(lengths[0])])
+            for (list, length) in zip(numbers, lengths).dropFirst() {
+                let own = writer.add("Mod", [list, writer.constant(length)])
+                place = writer.add("Add", [writer.add("Mul", [place, writer.constant(length)]), own])
+            }
+            let flat = try reshaped(node, name + ".flat", replacing: first...first + lists.count - 1, with: [.number(-1)])
+            return add(name, "Gather", [flat, place], [("axis", .integer(first))])
+        }
         // Each list in the shape of all.
         let zero = writer.constant(0)
+        let shapes = lists.map { program.shapes[$0] }
+        let isOfOneShape = shapes.allSatisfy { $0 == shapes[0] }
         let columns = numbers.indices.map { place in
             var column = numbers[place]
-            for other in numbers.indices where other != place {
+            for other in numbers.indices where other != place && !isOfOneShape {
                 column = writer.add("Add", [column, writer.add("Mul", [numbers[other], zero])])
             }
             return writer.add("Unsqueeze", [column, writer.constant([-1])])

@@ -13,6 +13,8 @@ struct TorchExportConversion {
     var values: [String: String] = [:]
     /// Those of them that are stored matrices.
     private var matrices: Set<String> = []
+    /// The operation that makes each tensor.
+    let makers: [String: Node]
 
     /// The graph of a program.
     ///
@@ -22,7 +24,12 @@ struct TorchExportConversion {
         return try conversion.run(tensors)
     }
 
-    private init(program: TorchExportGraph) { self.program = program }
+    private init(program: TorchExportGraph) {
+        self.program = program
+        var makers: [String: Node] = [:]
+        for node in program.nodes { for output in node.outputs where makers[output] == nil { makers[output] = node } }
+        self.makers = makers
+    }
 
     mutating func run(_ tensors: [TensorRecord]) throws(Problem) -> ByteRegion {
         let read = Set(program.nodes.flatMap { node in node.inputs.flatMap { $0.value.names } })
@@ -51,13 +58,10 @@ struct TorchExportConversion {
         for node in program.nodes {
             do throws(Problem) {
                 try aliases.check(node)
+                writer.note = node.recurrentLayer.map { ONNXModel.Node.layerNote + $0 }
                 try convert(node)
                 try checkThatAllIsRead(node)
-                try aliases.follow(node, parameters: program.parameters)
-                // The tensor is what has overwritten it.
-                if node.overwrites, let target = node.inputs.first?.value.tensor, let made = node.outputs.first.flatMap({ values[$0] }) {
-                    values[target] = made
-                }
+                try aliases.follow(node, parameters: program.parameters, written: written(by: node))
             } catch {
                 let named = error.subject == nil ? error.about("operation '\(node.target)'") : error
                 throw node.outputs.first.flatMap { program.places[$0] }.map { named.within($0) } ?? named
@@ -297,7 +301,13 @@ struct TorchExportConversion {
             let shape = writer.add("Shape", [try value(node, "self")])
             result = writer.add("Gather", [shape, writer.constant(try integer(node, "dim"))], [("axis", .integer(0))])
         default:
-            if let shaped = try reshaped(node, name) {
+            if let replaced = try replaced(node, name) {
+                result = replaced
+            } else if let looked = try lookedUp(node, name) {
+                result = looked
+            } else if let windowed = try windowed(node, name) {
+                result = windowed
+            } else if let shaped = try reshaped(node, name) {
                 result = shaped
             } else if let written = try written(node, name) {
                 result = written
@@ -312,8 +322,13 @@ struct TorchExportConversion {
 
     /// That an operation is not run, and why.
     static func refusal(_ operation: String) -> Problem {
-        let isRecurrent = ["lstm", "gru", "rnn_tanh", "rnn_relu"].contains(operation)
-        return Problem("is not run" + (isRecurrent ? ": a layer that keeps a state" : ""))
+        let reason =
+            switch operation {
+            case "lstm", "gru", "rnn_tanh", "rnn_relu": ": a layer that keeps a state"
+            case "topk", "sort", "argsort", "kthvalue", "median": ": it orders numbers by their size while the model runs"
+            default: ""
+            }
+        return Problem("is not run" + reason)
     }
 
     mutating func add(

@@ -98,3 +98,15 @@ extension TorchExportGraph {
         return classes
     }()
 }
+
+extension SavedModule {
+    /// The class of an exported program whose operations are not a plain sequence.
+    package static let program = "torch.export.ExportedProgram"
+    /// The class of a graph of ONNX.
+    package static let graph = "onnx.GraphProto"
+
+    /// A module of which nothing is known but its class.
+    init(opaque className: String) {
+        self.init(name: "", className: className, settings: [:], hasHooks: false, children: [])
+    }
+}

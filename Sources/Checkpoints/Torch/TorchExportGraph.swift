@@ -16,6 +16,8 @@ struct TorchExportGraph {
     let changed: [String]
     /// The shapes of tensors, with nil for lengths that are open.
     let shapes: [String: [Int?]]
+    /// How many numbers apart neighbours along each dimension are stored, with nil where that is not fixed or not said.
+    let strides: [String: [Int?]]
     /// The tensors of whole numbers or truth values.
     let wholeNumbers: Set<String>
     /// The numbers of tensors' types.
@@ -53,6 +55,7 @@ struct TorchExportGraph {
         self.types = types
         self.lengths = lengths
         self.places = places
+        strides = [:]
         wholeNumbers = Set(types.filter { TensorDescriptions.wholeTypes.contains($0.value) }.keys)
     }
 
@@ -110,6 +113,7 @@ struct TorchExportGraph {
         self.fixed = fixed
         self.userInputs = userInputs
         shapes = values.shapes
+        strides = values.strides
         wholeNumbers = values.wholeNumbers
         types = values.types
         lengths = Dictionary(
@@ -217,6 +221,8 @@ struct TorchExportGraph {
             var unread: Set<String> = []
         }
         let reads = Reads()
+        /// The layer that keeps a state of which it is a part, such as `LSTM`.
+        private(set) var recurrentLayer: String?
 
         init(target: String, inputs: [(name: String, value: Argument)], outputs: [String]) {
             self.target = target
@@ -228,15 +234,21 @@ struct TorchExportGraph {
             var target: String?
             var inputs: [(name: String, value: Argument)] = []
             var outputs: [String] = []
+            var layer: String?
             try cursor.readObject { cursor, member in
                 switch member {
                 case "target": target = try cursor.readText()
                 case "inputs": try cursor.readList { cursor in inputs.append(try Self.input(&cursor)) }
                 case "outputs": outputs = try Argument.allNames(&cursor)
+                case "metadata":
+                    try cursor.readMember("nn_module_stack") { cursor in
+                        layer = ONNXModel.Node.recurrentLayer(in: try cursor.readText())
+                    }
                 default: try cursor.skip()
                 }
             }
             guard let target else { throw Problem("an operation has no name", expected: "'target'") }
+            recurrentLayer = layer
             self.target = target
             self.inputs = inputs
             self.outputs = outputs
@@ -268,6 +280,8 @@ struct TorchExportGraph {
         var tensors: [String]?
         var setting: SavedModule.Setting?
         var symbols: [Symbol]?
+        /// Numbers with a point.
+        var reals: [Double]?
         var isNone = false
         /// Tensors some of which are left out.
         var optionalTensors: [String?]?
@@ -309,6 +323,7 @@ struct TorchExportGraph {
                     var read: [Symbol] = []
                     try cursor.readList { cursor in read.append(try Self.symbol(&cursor)) }
                     symbols = read
+                case "as_floats": if case .list(let numbers) = try cursor.value() { reals = numbers.compactMap(\.real) }
                 case "as_int", "as_ints", "as_float", "as_bool", "as_string":
                     setting = Self.setting(kind, try cursor.value())
                     if case .integer(let number)? = setting { symbols = [.number(number)] }
@@ -383,17 +398,5 @@ extension JSONCursor {
         try readObject { cursor, member in
             if member == name { try read(&cursor) } else { try cursor.skip() }
         }
-    }
-}
-
-extension SavedModule {
-    /// The class of an exported program whose operations are not a plain sequence.
-    package static let program = "torch.export.ExportedProgram"
-    /// The class of a graph of ONNX.
-    package static let graph = "onnx.GraphProto"
-
-    /// A module of which nothing is known but its class.
-    init(opaque className: String) {
-        self.init(name: "", className: className, settings: [:], hasHooks: false, children: [])
     }
 }

@@ -9,11 +9,14 @@ extension TorchExportGraph {
         private(set) var types: [String: Int] = [:]
         /// The names of the lengths that are open; nil for others, and for those that are computed from others.
         private(set) var symbols: [String: [String?]] = [:]
+        /// How many numbers apart neighbours along each dimension are stored; nil where that is not fixed.
+        private(set) var strides: [String: [Int?]] = [:]
 
         mutating func read(_ cursor: inout JSONCursor) throws {
             try cursor.readObject { cursor, tensor in
-                let (shape, type, names) = try Self.description(&cursor)
+                let (shape, type, names, steps) = try Self.description(&cursor)
                 add(tensor, shape, type)
+                strides[tensor] = steps
                 if names.contains(where: { $0 != nil }) { symbols[tensor] = names }
             }
         }
@@ -33,13 +36,16 @@ extension TorchExportGraph {
         static let wholeTypes: Set<Int> = [1, 2, 3, 4, 5, 12]
 
         /// Reads a tensor's lengths and the number of its type.
-        private static func description(_ cursor: inout JSONCursor) throws -> (shape: [Int?], type: Int?, names: [String?]) {
+        private static func description(
+            _ cursor: inout JSONCursor
+        ) throws -> (shape: [Int?], type: Int?, names: [String?], strides: [Int?]) {
             var shape: [Int?] = []
+            var steps: [Int?] = []
             var names: [String?] = []
             var type: Int?
             guard cursor.peek() == UInt8(ascii: "{") else {
                 try cursor.skip()
-                return ([], nil, [])
+                return ([], nil, [], [])
             }
             try cursor.readObject { cursor, member in
                 switch member {
@@ -58,10 +64,18 @@ extension TorchExportGraph {
                         shape.append(length.flatMap { $0 >= 0 ? $0 : nil })
                         names.append(name)
                     }
+                case "strides":
+                    try cursor.readList { cursor in
+                        var step: Int?
+                        try cursor.readObject { cursor, member in
+                            if member == "as_int" { step = try cursor.value().wholeNumber } else { try cursor.skip() }
+                        }
+                        steps.append(step)
+                    }
                 default: try cursor.skip()
                 }
             }
-            return (shape, type, names)
+            return (shape, type, names, steps)
         }
 
         /// The name of an open length: of `Symbol('s77', positive=True, integer=True)`, or `s77` alone.
@@ -97,27 +111,38 @@ extension TorchExportGraph {
         }
 
         /// The operation that runs a region with gradients or without.
-        private static let target = "torch.ops.higher_order.wrap_with_set_grad_enabled"
+        private static let gradients = "torch.ops.higher_order.wrap_with_set_grad_enabled"
+        /// The operation that runs a region in another precision where that is turned on.
+        private static let precision = "torch.ops.higher_order.wrap_with_autocast"
 
-        /// Operations in which those of regions without gradients stand in the place of the region; their outputs are detached. Regions within
-        /// regions stay as they are.
+        private static func isOne(_ node: Node) -> Bool { node.target == gradients || node.target == precision }
+
+        /// Operations in which those of regions without gradients, or in single precision, stand in the place of the region; the outputs of the
+        /// former are detached. Regions within regions stay as they are.
         static func opened(_ nodes: [Node], _ values: inout TensorDescriptions) -> [Node] {
-            guard nodes.contains(where: { $0.target == target }) else { return nodes }
+            guard nodes.contains(where: isOne) else { return nodes }
             var all: [Node] = []
             for (place, node) in nodes.enumerated() {
-                if node.target == target, let opened = opened(node, place, &values) { all += opened } else { all.append(node) }
+                if isOne(node), let opened = opened(node, place, &values) { all += opened } else { all.append(node) }
             }
             return all
         }
 
         private static func opened(_ node: Node, _ place: Int, _ values: inout TensorDescriptions) -> [Node]? {
             let arguments = node.inputs.map(\.value)
-            guard arguments.count >= 2, case .boolean(let hasGradients)? = arguments[0].setting, let region = arguments[1].region else {
-                return nil
+            guard let start = arguments.firstIndex(where: { $0.region != nil }), let region = arguments[start].region else { return nil }
+            let hasGradients: Bool
+            if node.target == gradients {
+                guard start == 1, case .boolean(let flag)? = arguments[0].setting else { return nil }
+                hasGradients = flag
+            } else {
+                // The kind of machine, the type, whether it is turned on, and what becomes of what was computed.
+                guard start == 4, arguments[2].setting == .boolean(false) else { return nil }
+                hasGradients = true
             }
-            let given = arguments.dropFirst(2).flatMap { $0.tensor.map { [$0] } ?? $0.tensors ?? [] }
+            let given = arguments.dropFirst(start + 1).flatMap { $0.tensor.map { [$0] } ?? $0.tensors ?? [] }
             guard given.count == region.inputs.count, node.outputs.count == region.outputs.count,
-                !region.nodes.contains(where: { $0.target == target })
+                !region.nodes.contains(where: isOne)
             else { return nil }
             var names = Dictionary(zip(region.inputs, given), uniquingKeysWith: { _, last in last })
             var all: [Node] = []

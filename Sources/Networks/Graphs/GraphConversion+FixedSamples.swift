@@ -186,10 +186,10 @@ extension GraphConversion {
         }
         guard let template = template(shapes) else { return value }
         let once: String
-        if let lists = numbers(value), lists.count == 1, let number = lists[0].values.first, lists[0].values.allSatisfy({ $0 == number }) {
-            var shape = own
-            shape[place.axis] = 1
-            let numbers = GraphNumbers(shape, [Double](repeating: number, count: shape.reduce(1, *)))
+        if value.site == nil, let lists = numbers(value, isSetting: true), lists.count == 1,
+            let numbers = onceAlong(lists[0], place, samples)
+        {
+            let shape = numbers.shape
             once = try site(of: GraphValue(source: .numbers([numbers]), type: value.type, shapes: probes.map { _ in shape }), for: name)
         } else if let made = repeated(value, along: place.axis) {
             once = made
@@ -201,6 +201,28 @@ extension GraphConversion {
         let made = try add("\(name).samples", Rearrangement(.repeated(template)), [once], type: value.type)
         if place.factor > 1, let site = made.site { sampleRuns[site] = place.inner }
         return made
+    }
+
+    /// Numbers that are the same for each of the samples, once; nil for others.
+    private func onceAlong(_ numbers: GraphNumbers, _ place: SamplePlace, _ samples: Int) -> GraphNumbers? {
+        var shape = numbers.shape
+        shape[place.axis] = 1
+        if let number = numbers.values.first, numbers.values.allSatisfy({ $0 == number }) {
+            return GraphNumbers(shape, [Double](repeating: number, count: shape.reduce(1, *)))
+        }
+        // In a dimension of their own.
+        guard place.factor == 1, samples > 1 else { return nil }
+        let inner = shape[(place.axis + 1)...].reduce(1, *)
+        var once: [Double] = []
+        for outer in 0..<shape[..<place.axis].reduce(1, *) {
+            let start = outer * samples * inner
+            once += numbers.values[start..<start + inner]
+            for other in 1..<samples
+            where numbers.values[start..<start + inner] != numbers.values[(start + other * inner)..<(start + (other + 1) * inner)] {
+                return nil
+            }
+        }
+        return GraphNumbers(shape, once)
     }
 
     /// The node that a value repeats along a dimension, in which it has the length 1.

@@ -66,24 +66,6 @@ extension GraphConversion {
         return try add(name, EntryLookup(axis: axis), [try site(of: table, for: self.site(node, "table")), numbers], type: table.type)
     }
 
-    /// Entries of the first dimension, each by a list of one number.
-    mutating func gatherRows(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
-        try node.checkAttributes("batch_dims")
-        let (table, entries) = (try required(node, 0), try required(node, 1))
-        guard node.integer("batch_dims") ?? 0 == 0, entries.shapes.allSatisfy({ $0.last == 1 }) else {
-            throw Problem(
-                "looks up entries by several numbers while the model runs, which is not done here", expected: "lists of one number",
-                found: words(entries.shapes[0]))
-        }
-        let name = site(node)
-        let numbers = try site(
-            of: reshaped(entries, to: entries.shapes.map { Array($0.dropLast()) }, site(node, "entries")), for: site(node, "entries"))
-        if let stored = table.parameter, !stored.type.isWhole, let parameter = parameter(stored) {
-            return try add(name, EntryLookup(axis: 0, isOfParameter: true), [numbers], parameters: [parameter])
-        }
-        return try add(name, EntryLookup(axis: 0), [try site(of: table, for: site(node, "table")), numbers], type: table.type)
-    }
-
     /// The numbers of one sample, with a first dimension of 1, of a constant that has the same ones for each of the samples whose number the
     /// file fixes; nil for any other.
     func rowForEachSample(_ numbers: GraphNumbers) -> GraphNumbers? {

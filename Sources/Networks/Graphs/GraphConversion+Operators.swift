@@ -9,7 +9,13 @@ extension GraphConversion {
         let node = model.nodes[index]
         do throws(Problem) {
             let outputs: [GraphValue]
-            if let folded = try folded(node, index) { outputs = [folded] } else { outputs = try converted(index) }
+            if let pool = writtenPools[index] {
+                outputs = [try writtenPool(pool, node)]
+            } else if let folded = try folded(node, index) {
+                outputs = [folded]
+            } else {
+                outputs = try converted(index)
+            }
             for (place, name) in node.outputs.enumerated() where !name.isEmpty {
                 guard place < outputs.count else {
                     // An output that nothing reads need not be made.
@@ -21,6 +27,13 @@ extension GraphConversion {
                 values[name] = outputs[place]
             }
         } catch {
+            // The state that it begins with is that of the samples of the export.
+            if fixedSamples ?? 1 > 1, let layer = node.recurrentLayer {
+                throw Problem(
+                    "the export has written its steps out for a fixed number of samples, which is not run",
+                    subject: "\(node.subject) of a layer that keeps a state (\(layer))",
+                    hint: "an export whose number of samples is open may run")
+            }
             throw error.about(node.subject)
         }
     }
@@ -100,7 +113,7 @@ extension GraphConversion {
     typealias Operator = @Sendable (inout GraphConversion, Int, ONNXModel.Node) throws -> [GraphValue]
 
     /// The operators that run, by name.
-    static let operators: [String: Operator] = layers.merging(elementwise) { $1 }.merging(shaping) { $1 }
+    static let operators: [String: Operator] = layers.merging(elementwise) { $1 }.merging(shaping) { $1 }.merging(reducing) { $1 }
 
     /// Operators that run others again and again.
     static let loops: Set<String> = ["LSTM", "GRU", "RNN", "Loop", "Scan"]
@@ -122,6 +135,8 @@ extension GraphConversion {
         "QuantizeLinear": "the model is quantised", "DequantizeLinear": "the model is quantised",
         "DynamicQuantizeLinear": "the model is quantised", "MatMulInteger": "the model is quantised",
         "ConvInteger": "the model is quantised", "QLinearConv": "the model is quantised", "QLinearMatMul": "the model is quantised",
+        "TopK": "it orders numbers by their size while the model runs", "SequenceEmpty": "a graph with loops",
+        "SequenceInsert": "a graph with loops", "ConcatFromSequence": "a graph with loops",
         "NonZero": "the size of its output depends on the data", "NonMaxSuppression": "the size of its output depends on the data",
         "Unique": "the size of its output depends on the data", "RandomNormal": "it is random",
         "RandomNormalLike": "it is random", "RandomUniform": "it is random", "RandomUniformLike": "it is random",

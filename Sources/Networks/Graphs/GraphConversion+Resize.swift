@@ -40,11 +40,15 @@ extension GraphConversion {
             switch node.text("mode") ?? "nearest" {
             case "nearest":
                 var entries: [Int] = []
-                for place in places { entries.append(max(0, min(length - 1, try nearest(node, place)))) }
+                // In single precision, as runtimes compute them.
+                for place in places { entries.append(max(0, min(length - 1, try nearest(node, Double(Float(place)))))) }
                 current = try add(name, EntryLookup(axis: axis, constant: (entries, [wanted])), [site], type: input.type)
             case "linear" where rank == 4 || rank == 3:
-                current = try mixed(site, axis, rank, length, places, name, node)
-            case let other: throw Problem("a resizing of this mode is not run", expected: "nearest or linear", found: "'\(other)'")
+                current = try mixed(site, axis, rank, length, places.map { Self.linearShares($0, length) }, name)
+            case "cubic" where rank == 4 || rank == 3:
+                let sharpness = node.real("cubic_coeff_a") ?? -0.75
+                current = try mixed(site, axis, rank, length, places.map { Self.cubicShares($0, sharpness) }, name)
+            case let other: throw Problem("a resizing of this mode is not run", expected: "nearest, linear or cubic", found: "'\(other)'")
             }
         }
         return current
@@ -100,22 +104,46 @@ extension GraphConversion {
         }
     }
 
-    /// A side whose entries are mixed from the two that lie beside each place.
+    /// The two entries beside a place, with their shares.
+    private static func linearShares(_ place: Double, _ length: Int) -> [(entry: Int, share: Double)] {
+        let inside = max(0, min(Double(length - 1), place))
+        let low = GraphNumbers.integer(inside.rounded(.down))
+        return [(low, 1 - (inside - Double(low))), (low + 1, inside - Double(low))]
+    }
+
+    /// The four entries around a place, with the shares of cubic convolution.
+    ///
+    /// Robert G. Keys, "Cubic Convolution Interpolation for Digital Image Processing", IEEE Transactions on Acoustics, Speech, and Signal
+    /// Processing 29 (1981), equation 4.
+    private static func cubicShares(_ place: Double, _ a: Double) -> [(entry: Int, share: Double)] {
+        let low = GraphNumbers.integer(place.rounded(.down))
+        return (-1...2).map { step in
+            let x = abs(place - Double(low + step))
+            let share = x <= 1 ? ((a + 2) * x - (a + 3)) * x * x + 1 : ((x - 5) * x + 8) * x * a - 4 * a
+            return (low + step, share)
+        }
+    }
+
+    /// A side whose entries are mixed, for each of its new places, from some of the old ones; one outside is that at the edge.
     private mutating func mixed(
-        _ site: String, _ axis: Int, _ rank: Int, _ length: Int, _ places: [Double], _ name: String, _ node: ONNXModel.Node
+        _ site: String, _ axis: Int, _ rank: Int, _ length: Int, _ places: [[(entry: Int, share: Double)]], _ name: String
     ) throws(Problem) -> GraphValue {
         let isLast = axis == rank - 1
         let wanted = places.count
         var matrix = [Float](repeating: 0, count: length * wanted)
-        for (column, place) in places.enumerated() {
-            let inside = max(0, min(Double(length - 1), place))
-            let low = min(GraphNumbers.integer(inside.rounded(.down)), length - 1)
-            let share = inside - Double(low)
-            for (entry, weight) in [(low, 1 - share), (min(low + 1, length - 1), share)] {
-                matrix[isLast ? entry * wanted + column : column * length + entry] += Float(weight)
+        for (column, entries) in places.enumerated() {
+            for (entry, share) in entries {
+                let entry = max(0, min(length - 1, entry))
+                matrix[isLast ? entry * wanted + column : column * length + entry] += Float(share)
             }
         }
-        let shape = isLast ? [length, wanted] : [wanted, length]
+        return try mixed(site, isLast ? [length, wanted] : [wanted, length], matrix, isLast: isLast, name)
+    }
+
+    /// A product with a constant matrix from the right, or from the left.
+    mutating func mixed(
+        _ site: String, _ shape: [Int], _ matrix: [Float], isLast: Bool, _ name: String
+    ) throws(Problem) -> GraphValue {
         let constant = try add("\(name).weights", StoredValues(Tensor(shape: shape, matrix)))
         return try add(name, MatrixProduct(), isLast ? [site, constant.site!] : [constant.site!, site])
     }

@@ -5,7 +5,7 @@ import Text
 extension GraphConversion {
     /// Operators that move numbers, choose among them, or reduce them.
     static let shaping: [String: Operator] = {
-        var operators: [String: Operator] = [
+        let operators: [String: Operator] = [
             "Reshape": { conversion, _, node in [try conversion.reshape(node)] },
             "Flatten": { conversion, _, node in [try conversion.flatten(node)] },
             "Transpose": { conversion, _, node in [try conversion.transpose(node)] },
@@ -28,6 +28,9 @@ extension GraphConversion {
                 let (isExclusive, isReversed) = (node.integer("exclusive") ?? 0 != 0, node.integer("reverse") ?? 0 != 0)
                 return [try conversion.apply(RunningSum(axis: axis, isExclusive: isExclusive, isReversed: isReversed), node)]
             },
+            "ArgMax": { conversion, _, node in [try conversion.extremePlace(node, isLargest: true)] },
+            "ArgMin": { conversion, _, node in [try conversion.extremePlace(node, isLargest: false)] },
+            "Col2Im": { conversion, _, node in [try conversion.overlappedWindows(node)] },
             "Einsum": { conversion, _, node in [try conversion.einsum(node)] },
             "Pad": { conversion, _, node in [try conversion.pad(node)] },
             "Unsqueeze": { conversion, _, node in
@@ -45,13 +48,6 @@ extension GraphConversion {
                 return [try conversion.reshaped(input, to: shapes, conversion.site(node))]
             },
         ]
-        let reductions: [String: Reduction.Function] = [
-            "ReduceMean": .mean, "ReduceSum": .sum, "ReduceMax": .maximum, "ReduceMin": .minimum, "ReduceL2": .length,
-            "ReduceSumSquare": .sumOfSquares,
-        ]
-        for (name, function) in reductions {
-            operators[name] = { conversion, _, node in [try conversion.reduce(node, function)] }
-        }
         return operators
     }()
 
@@ -171,6 +167,7 @@ extension GraphConversion {
 
     private mutating func concat(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
         try node.checkAttributes("axis")
+        if let own = entryOfEachSample(joinedBy: node) { return own }
         var inputs: [GraphValue] = []
         for place in node.inputs.indices { inputs.append(try required(node, place)) }
         guard let first = inputs.first, let axis = GraphFolding.axis(node.integer("axis") ?? 0, first.shapes[0].count) else {
@@ -364,25 +361,10 @@ extension GraphConversion {
         case "constant": mode = .constant(Float(value))
         case "edge": mode = .edge
         case "reflect": mode = .reflected
-        case let other: throw Problem("an unknown way to pad", expected: "constant, edge or reflect", found: "'\(other)'")
+        case "wrap": mode = .wrapped
+        case let other: throw Problem("an unknown way to pad", expected: "constant, edge, reflect or wrap", found: "'\(other)'")
         }
         if before.allSatisfy({ $0 == 0 }), after.allSatisfy({ $0 == 0 }) { return input }
         return try apply(Padding(before: before, after: after, mode: mode), node)
-    }
-
-    private mutating func reduce(_ node: ONNXModel.Node, _ function: Reduction.Function) throws(Problem) -> GraphValue {
-        try node.checkAttributes("axes", "keepdims", "noop_with_empty_axes")
-        let input = try required(node, 0)
-        let rank = input.shapes[0].count
-        let given = try setting(node, 1, "list of axes")?.integers ?? node.integers("axes") ?? []
-        if given.isEmpty, node.integer("noop_with_empty_axes") ?? 0 != 0 { return input }
-        var axes: [Int] = []
-        for axis in given {
-            guard let place = GraphFolding.axis(axis, rank), rank > 0 else { throw Problem("has no such dimension", found: "\(axis)") }
-            axes.append(place)
-        }
-        let keeps = node.integer("keepdims") ?? 1 != 0
-        if function == .mean, rank == 4, keeps, axes.sorted() == [2, 3] { return try apply(AdaptiveAveragePool(output: (1, 1)), node) }
-        return try apply(Reduction(function, axes: axes.sorted(), keepsDimensions: keeps, rank: rank), node)
     }
 }

@@ -19,6 +19,8 @@ struct GraphConversion {
     var values: [String: GraphValue] = [:]
     /// The operators that read a value.
     let readers: [String: [Int]]
+    /// Pools that were written out.
+    var writtenPools: [Int: WrittenPools.Pool] = [:]
     /// Operators whose output was made with that of another.
     var done: Set<Int> = []
     /// The numbers that may still be computed while the graph is read.

@@ -99,6 +99,9 @@ enum ONNXNetwork {
             }
             conversion.values[name] = GraphValue(source: .numbers(numbers), type: .int64, shapes: numbers.map(\.shape))
         }
+        let pools = WrittenPools(model, order, readers)
+        conversion.writtenPools = pools.pools
+        conversion.done = pools.parts
         conversion.reserve(order.count)
         for index in order {
             defer { reached.numbers = conversion.computedNumbers }

@@ -35,6 +35,20 @@ extension ScriptProgram {
 
     func parts(_ operation: String, _ shape: Lengths, _ value: (String) -> ScriptValue) throws(Problem) -> [Lengths?] {
         let axis = try axis(value("dim").integer ?? 0, shape.count)
+        // Parts of given sizes are the whole.
+        if let sizes = value(operation == "split_with_sizes" ? "split_sizes" : "split_size").items, axis < shape.count, shape[axis] == nil,
+            operation != "chunk", operation != "unbind"
+        {
+            let lengths = sizes.compactMap(\.integer)
+            guard lengths.count == sizes.count, !lengths.isEmpty, lengths.allSatisfy({ (0...1 << 40).contains($0) }) else {
+                throw Problem("makes parts of a size that is not known")
+            }
+            return lengths.map { length in
+                var part = shape
+                part[axis] = length
+                return part
+            }
+        }
         guard axis < shape.count, let length = shape[axis], (0...1 << 40).contains(length) else {
             throw Problem("divides a dimension whose length is not known")
         }

@@ -39,7 +39,7 @@ extension ScriptProgram {
         case ("__is__", 2), ("__isnot__", 2):
             var isSame = given[0].isNone && given[1].isNone
             if let first = given[0].tensor, let second = given[1].tensor {
-                isSame = latest(first) == latest(second)
+                isSame = first == second
             } else if !given[0].isNone, !given[1].isNone {
                 return nil
             }
@@ -61,12 +61,20 @@ extension ScriptProgram {
             guard let tensor = given[0].tensor else { return nil }
             if given.count == 2 {
                 guard let place = given[1].integer else { return nil }
-                if place >= 0, shapes[latest(tensor)] == nil { return computedLength(of: tensor, place) }
+                if place >= 0, shapes[tensor] == nil { return computedLength(of: tensor, place) }
                 return try length(of: tensor, try axis(place, try rank(tensor)))
             }
             var lengths: [ScriptValue] = []
             for place in 0..<(try rank(tensor)) { lengths.append(try length(of: tensor, place)) }
             return .list(.init(lengths))
+        case ("numel", 1):
+            guard let tensor = given[0].tensor else { return nil }
+            var product = ScriptValue.integer(1)
+            for place in 0..<(try rank(tensor)) {
+                guard let next = try arithmetic("mul", product, try length(of: tensor, place)) else { return nil }
+                product = next
+            }
+            return product
         case ("slice", 2...4):
             guard let items = given[0].items else { return nil }
             let bounds = [given[1], given.count > 2 ? given[2] : .none].map(\.integer)
@@ -96,12 +104,12 @@ extension ScriptProgram {
 
     /// A length of a tensor: a number where it is known, otherwise a computed one.
     private mutating func length(of tensor: String, _ axis: Int) throws(Problem) -> ScriptValue {
-        if let known = shapes[latest(tensor)]?[axis] { return .integer(known) }
+        if let known = shapes[tensor]?[axis] { return .integer(known) }
         return computedLength(of: tensor, axis)
     }
 
     private mutating func computedLength(of tensor: String, _ axis: Int) -> ScriptValue {
-        let key = "\(latest(tensor)) \(axis)"
+        let key = "\(tensor) \(axis)"
         if let known = computedLengths[key] { return .symbol(known) }
         let name = unused("size")
         computedLengths[key] = name
@@ -148,6 +156,7 @@ extension ScriptProgram {
                 switch name {
                 case "add": result = x.addingReportingOverflow(y)
                 case "sub": result = x.subtractingReportingOverflow(y)
+                case "rsub": result = y.subtractingReportingOverflow(x)
                 case "mul": result = x.multipliedReportingOverflow(by: y)
                 case "floordiv", "floor_divide", "remainder":
                     // Python's: down, with the sign of the divisor.
@@ -163,13 +172,17 @@ extension ScriptProgram {
             switch name {
             case "add": return .real(x + y)
             case "sub": return .real(x - y)
+            case "rsub": return .real(y - x)
             case "mul": return .real(x * y)
             case "pow": return .real(Self.power(x, y))
             default: return nil
             }
         }
-        let operations = ["add": "add", "sub": "sub", "mul": "mul", "floordiv": "floordiv", "floor_divide": "floordiv"]
+        let operations = [
+            "add": "add", "sub": "sub", "rsub": "sub", "mul": "mul", "floordiv": "floordiv", "floor_divide": "floordiv",
+        ]
         guard let operation = operations[name] else { return nil }
+        let (a, b) = name == "rsub" ? (b, a) : (a, b)
         for value in [a, b] {
             switch value {
             case .integer, .symbol: continue
@@ -193,17 +206,14 @@ extension ScriptProgram {
 
     private func inputs(_ values: [Named]) -> [(name: String, value: TorchExportGraph.Argument)] {
         values.compactMap { name, value in
-            guard var argument = value.argument else { return nil }
-            argument.tensor = argument.tensor.map(latest)
-            argument.tensors = argument.tensors?.map(latest)
-            argument.optionalTensors = argument.optionalTensors?.map { $0.map(latest) }
-            return (name, argument)
+            value.argument.map { (name, $0) }
         }
     }
 
     /// Adds an operation to the program.
-    mutating func emit(_ operation: String, _ values: [Named]) throws(Problem) -> ScriptValue {
-        let values = values.map { ($0.name, $0.value.tensor.map { .tensor(latest($0)) } ?? $0.value) }
+    ///
+    /// - Parameter isInPlace: whether it writes into its first tensor.
+    mutating func emit(_ operation: String, _ values: [Named], isInPlace: Bool = false) throws(Problem) -> ScriptValue {
         for (name, value) in values where value.argument == nil {
             if case .other = value, Self.places.contains(name) { continue }
             throw Problem("reads what is no operand", found: value.kind)
@@ -215,27 +225,20 @@ extension ScriptProgram {
             if let shape { shapes[name] = shape } else { open.insert(name) }
         }
         nameWeights(of: operation, values, names)
-        if TensorAliases.viewing.contains(operation), let base = values.first?.1.tensor { views.formUnion(names + [base]) }
-        nodes.append(Node(target: "torch.ops.aten.\(operation).default", inputs: inputs(values), outputs: names))
-        if Self.several.contains(operation) { return .list(.init(names.map { .tensor($0) })) }
+        nodes.append(Node(target: "torch.ops.aten.\(operation)\(isInPlace ? "_" : "").default", inputs: inputs(values), outputs: names))
+        if Self.several.contains(operation) || names.count > 1 { return .list(.init(names.map { .tensor($0) })) }
         return .tensor(names[0])
     }
 
-    /// An operation whose result replaces its first tensor, whatever names that has.
+    /// An operation that writes its result into its first tensor, which is its value.
     private mutating func overwriting(_ operation: String, _ values: [Named]) throws(Problem) -> ScriptValue {
-        guard let target = values.first?.value.tensor.map(latest) else { throw Problem("overwrites what is no tensor") }
-        guard !isTensor(target), !views.contains(target) else {
-            throw Problem("overwrites numbers that are read under another name, which is not run", found: "'\(target)'")
-        }
+        guard let target = values.first?.value.tensor else { throw Problem("overwrites what is no tensor") }
         if let first = firstWithoutGradients, !nodes[first...].contains(where: { $0.outputs.contains(target) }) {
             throw Problem("overwrites numbers without passing gradients, which is not run", found: "'\(target)'")
         }
-        let made = try emit(operation, values)
-        if let name = made.tensor, name != target {
-            current[target] = name
-            types[name] = types[target]
-        }
-        return made
+        let made = try emit(operation, values, isInPlace: true)
+        if let name = made.tensor { types[name] = types[target] }
+        return .tensor(target)
     }
 
     /// Functions with a form of their own; nil for others.
@@ -245,7 +248,7 @@ extension ScriptProgram {
             let schema = ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "output_padding", "groups"]
             return try emit("convolution", bound(schema, Array(given.prefix(9)), []))
         case "_convolution_mode":
-            let rank = given.count > 1 ? given[1].tensor.flatMap { shapes[latest($0)]?.count } : nil
+            let rank = given.count > 1 ? given[1].tensor.flatMap { shapes[$0]?.count } : nil
             return try emit(
                 rank == 3 ? "conv1d" : "conv2d",
                 bound(["input", "weight", "bias", "stride", "padding", "dilation", "groups"], given, named))
@@ -259,10 +262,10 @@ extension ScriptProgram {
             let names = numbers.count == 1 ? ["end"] : ["start", "end", "step"]
             return try emit("arange", zip(names, numbers).map { ($0, $1) } + named.filter { $0.name == "dtype" })
         case "to", "type_as":
-            var type = given.first?.tensor.flatMap { types[latest($0)] }
+            var type = given.first?.tensor.flatMap { types[$0] }
             for value in given.dropFirst() + named.filter({ $0.name == "dtype" }).map(\.value) {
                 if let number = value.integer, case .integer = value { type = Self.scriptTypes[number] ?? -1 }
-                if let other = value.tensor { type = types[latest(other)] }
+                if let other = value.tensor { type = types[other] }
             }
             // A constant without dimensions is known as its number.
             guard let first = given.first, first.tensor != nil || first.real != nil else { return nil }
@@ -277,6 +280,10 @@ extension ScriptProgram {
             // A constant without dimensions is known as its number.
             guard let number = given.first, number.real != nil else { return nil }
             return number
+        case "max", "min":
+            // Along a dimension: the numbers and their places.
+            guard given.count > 1, given[1].integer != nil, given[1].tensor == nil else { return nil }
+            return try emit(name, bound(["self", "dim", "keepdim"], given, named))
         case "stack":
             guard let items = given.first?.items, let axis = given.count > 1 ? given[1].integer : 0 else { return nil }
             var apart: [ScriptValue] = []
@@ -292,7 +299,10 @@ extension ScriptProgram {
     private static let places: Set<String> = ["dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking", "copy"]
 
     /// Operations that give several tensors.
-    static let several: Set<String> = ["split", "split_with_sizes", "chunk", "unbind"]
+    static let several: Set<String> = [
+        "split", "split_with_sizes", "chunk", "unbind", "embedding_bag", "adaptive_max_pool1d", "adaptive_max_pool2d", "var_mean",
+        "std_mean",
+    ]
 
     /// The names of the parameters of each function, in the order of PyTorch's schemas.
     static let schemas: [String: [String]] = {
@@ -323,16 +333,38 @@ extension ScriptProgram {
             "clamp_max": ["self", "max"], "flip": ["self", "dims"], "roll": ["self", "shifts", "dims"], "lerp": ["self", "end", "weight"],
             "amin": ["self", "dim", "keepdim"], "cumsum": ["self", "dim", "dtype"], "gather": ["self", "dim", "index", "sparse_grad"],
             "einsum": ["equation", "tensors", "path"], "pixel_shuffle": ["self", "upscale_factor"], "expand_as": ["self", "other"],
+            "reshape_as": ["self", "other"], "view_as": ["self", "other"],
             "instance_norm": [
                 "input", "weight", "bias", "running_mean", "running_var", "use_input_stats", "momentum", "eps", "cudnn_enabled",
             ],
             "diff": ["self", "n", "dim", "prepend", "append"], "repeat": ["self", "repeats"], "index": ["self", "indices"],
-            "index_select": ["self", "dim", "index"],
+            "index_select": ["self", "dim", "index"], "fill": ["self", "value"], "copy": ["self", "src", "non_blocking"], "zero": ["self"],
+            "index_put": ["self", "indices", "values", "accumulate"], "narrow": ["self", "dim", "start", "length"],
+            "im2col": ["self", "kernel_size", "dilation", "padding", "stride"],
+            "col2im": ["self", "output_size", "kernel_size", "dilation", "padding", "stride"],
+            "unfold": ["self", "dimension", "size", "step"], "baddbmm": ["self", "batch1", "batch2", "beta", "alpha"],
+            "linalg_vector_norm": ["self", "ord", "dim", "keepdim", "dtype"],
+            "repeat_interleave": ["self", "repeats", "dim", "output_size"], "argmax": ["self", "dim", "keepdim"],
+            "argmin": ["self", "dim", "keepdim"], "cosine_similarity": ["x1", "x2", "dim", "eps"],
+            "logsumexp": ["self", "dim", "keepdim"], "new_zeros": ["self", "size"], "new_ones": ["self", "size"],
+            "new_full": ["self", "size", "fill_value"], "channel_shuffle": ["self", "groups"],
+            "pixel_unshuffle": ["self", "downscale_factor"], "_weight_norm": ["v", "g", "dim"],
+            "embedding_bag": [
+                "weight", "indices", "offsets", "scale_grad_by_freq", "mode", "sparse", "per_sample_weights", "include_last_offset",
+                "padding_idx",
+            ],
+            "adaptive_max_pool1d": ["self", "output_size"], "adaptive_max_pool2d": ["self", "output_size"],
+            "upsample_nearest1d": ["input", "output_size", "scale_factors"],
+            "upsample_nearest2d": ["input", "output_size", "scale_factors"],
+            "upsample_linear1d": ["input", "output_size", "align_corners", "scale_factors"],
+            "upsample_bilinear2d": ["input", "output_size", "align_corners", "scale_factors"],
+            "upsample_bicubic2d": ["input", "output_size", "align_corners", "scale_factors"],
+            "addcmul": ["self", "tensor1", "tensor2", "value"], "movedim": ["self", "source", "destination"],
         ]
         for name in [
             "relu", "tanh", "sigmoid", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal", "mish", "selu", "hardswish",
             "sign",
-            "floor", "ceil", "silu", "rsqrt", "hardsigmoid", "relu6", "t", "numpy_T", "contiguous", "clone", "detach", "alias",
+            "floor", "ceil", "silu", "rsqrt", "hardsigmoid", "relu6", "t", "numpy_T", "mT", "contiguous", "clone", "detach", "alias",
             "bitwise_not",
             "logical_not", "zeros_like", "ones_like", "square", "log1p", "log2", "log_sigmoid",
         ] { schemas[name] = ["self"] }
@@ -347,6 +379,7 @@ extension ScriptProgram {
         for name in ["avg_pool1d", "avg_pool2d"] {
             schemas[name] = ["self", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"]
         }
+        for name in ["var", "std", "var_mean", "std_mean"] { schemas[name] = ["self", "dim", "unbiased", "keepdim"] }
         for name in ["adaptive_avg_pool1d", "adaptive_avg_pool2d"] { schemas[name] = ["self", "output_size"] }
         for name in ["dropout", "feature_dropout", "alpha_dropout"] { schemas[name] = ["input", "p", "train"] }
         return schemas

@@ -8,7 +8,7 @@ extension ScriptProgram {
     static func power(_ x: Double, _ y: Double) -> Double { pow(x, y) }
 
     func rank(_ tensor: String) throws(Problem) -> Int {
-        guard let shape = shapes[latest(tensor)] else {
+        guard let shape = shapes[tensor] else {
             throw Problem(
                 "needs the number of dimensions of the samples, which the code does not say",
                 expected: "a model that was traced and not frozen")
@@ -48,6 +48,7 @@ extension ScriptProgram {
         let main = values.first?.1.tensor
         let type = type(of: operation, values, main.flatMap { types[$0] } ?? Self.float)
         func same() -> [Lengths?] { [main.flatMap { shapes[$0] }] }
+        if let found = try windowing(operation, values, type) { return found }
         switch operation {
         case "linear":
             let (input, weight) = (try tensor("input"), stored("weight"))
@@ -159,10 +160,9 @@ extension ScriptProgram {
     ) throws(Problem) -> (type: Int, shapes: [Lengths?]) {
         func value(_ name: String) -> ScriptValue { values.first { $0.0 == name }?.1 ?? .none }
         guard
-            let main = value(operation == "cat" ? "tensors" : "self").tensor ?? values.first?.1.tensor
+            let source = value(operation == "cat" ? "tensors" : "self").tensor ?? values.first?.1.tensor
                 ?? value("tensors").items?.first?.tensor
         else { throw Problem("reads no tensor") }
-        let source = latest(main)
         guard let shape = shapes[source] else {
             // What leaves the samples' shape alone, or makes one row of each, waits until it is known.
             if operation == "flatten", value("start_dim").integer == 1 { return (type, [nil]) }
@@ -186,7 +186,7 @@ extension ScriptProgram {
             var lengths = shape
             let axis = try place("dim", -1)
             for name in ["prepend", "append"] {
-                guard let other = value(name).tensor.flatMap({ shapes[latest($0)] }), axis < other.count else { continue }
+                guard let other = value(name).tensor.flatMap({ shapes[$0] }), axis < other.count else { continue }
                 lengths[axis] = lengths[axis].flatMap { own in other[axis].map { own.addingReportingOverflow($0).partialValue } }
             }
             lengths[axis] = lengths[axis].map { max(0, $0 - 1) }
@@ -203,8 +203,8 @@ extension ScriptProgram {
                 ]
             )
         case "cumsum": return (type == Self.float ? type : Self.wholeNumber, [shape])
-        case "gather": return (type, [value("index").tensor.flatMap { shapes[latest($0)] }.flatMap(\.self)])
-        case "expand_as": return (type, [value("other").tensor.flatMap { shapes[latest($0)] }.flatMap(\.self)])
+        case "gather": return (type, [value("index").tensor.flatMap { shapes[$0] }.flatMap(\.self)])
+        case "expand_as", "reshape_as", "view_as": return (type, [value("other").tensor.flatMap { shapes[$0] }.flatMap(\.self)])
         case "pixel_shuffle":
             guard shape.count == 4, let factor = value("upscale_factor").integer, (1...1 << 16).contains(factor) else {
                 throw Problem("is of no batch of images")
@@ -226,6 +226,9 @@ extension ScriptProgram {
             lengths.swapAt(try place("dim0"), try place("dim1"))
             return (type, [lengths])
         case "t", "numpy_T": return (type, [shape.reversed()])
+        case "mT":
+            guard shape.count >= 2 else { throw Problem("has no matrices") }
+            return (type, [shape.dropLast(2) + [shape[shape.count - 1], shape[shape.count - 2]]])
         case "unsqueeze":
             var lengths = shape
             lengths.insert(1, at: try place("dim", extra: 1))
@@ -244,7 +247,7 @@ extension ScriptProgram {
             return (type, [lengths])
         case "split", "split_with_sizes", "chunk", "unbind": return (type, try parts(operation, shape, value))
         case "cat":
-            let all = value("tensors").items?.compactMap { $0.tensor.flatMap { shapes[latest($0)] } } ?? []
+            let all = value("tensors").items?.compactMap { $0.tensor.flatMap { shapes[$0] } } ?? []
             let axis = try place("dim", 0)
             var lengths = shape
             lengths[axis] = all.reduce(0 as Int?) { sum, other in
@@ -267,7 +270,7 @@ extension ScriptProgram {
             var lengths = shape
             let axis = operation == "index" ? value("indices").items?.firstIndex { $0.tensor != nil } : try place("dim")
             let list = operation == "index" ? value("indices").items?.compactMap(\.tensor).first : value("index").tensor
-            guard let axis, axis < shape.count, let list, let own = shapes[latest(list)] else { throw Problem("has no list of entries") }
+            guard let axis, axis < shape.count, let list, let own = shapes[list] else { throw Problem("has no list of entries") }
             lengths.replaceSubrange(axis...axis, with: own)
             return (type, [lengths])
         case "constant_pad_nd", "pad":

@@ -123,7 +123,7 @@ extension ScriptProgram {
         defer { depth -= 1 }
         switch value {
         case .tensor(let name):
-            guard made.contains(latest(name)) else { return value }
+            guard made.contains(name) else { return value }
             return try emit("detach", [("self", value)])
         case .list(let items):
             for place in items.values.indices { items.values[place] = try detached(items.values[place], made) }

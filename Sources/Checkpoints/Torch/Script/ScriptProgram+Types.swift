@@ -30,6 +30,8 @@ extension ScriptProgram {
         case "sum": return given ?? (isWhole ? Self.wholeNumber : standard)
         case "mean", "softmax", "log_softmax", "zeros_like", "ones_like", "full_like": return given ?? standard
         case "zeros", "ones": return given ?? Self.float
+        case "new_zeros", "new_ones", "new_full": return given ?? standard
+        case "argmax", "argmin": return Self.wholeNumber
         case "full", "scalar_tensor":
             let number = ranked(value(operation == "full" ? "fill_value" : "s"))?.type ?? .standard
             return given ?? (number.isFloating ? Self.float : number.rawValue)
@@ -47,8 +49,8 @@ extension ScriptProgram {
         case .integer, .symbol: return .init(type: .int64, rank: .number)
         case .real: return .init(type: .double, rank: .number)
         case .tensor(let name):
-            let own = latest(name)
-            return .init(type: types[own].flatMap(TorchType.init) ?? .standard, rank: shapes[own]?.isEmpty == true ? .single : .dimensioned)
+            return .init(
+                type: types[name].flatMap(TorchType.init) ?? .standard, rank: shapes[name]?.isEmpty == true ? .single : .dimensioned)
         default: return nil
         }
     }

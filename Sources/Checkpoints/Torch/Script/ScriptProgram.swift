@@ -24,14 +24,10 @@ struct ScriptProgram {
     var types: [String: Int] = [:]
     /// The tensors whose shape is that of the samples, as long as that is not known.
     var open: Set<String> = []
-    /// The tensor that a name stands for after an operation has overwritten it.
-    var current: [String: String] = [:]
     /// The lengths of tensors that operations compute, by tensor and dimension.
     var computedLengths: [String: String] = [:]
     /// The dimensions that the samples have where a linear layer is the first to read them.
     let sampleRank: Int
-    /// Tensors that show others' numbers in another shape, and those that they show.
-    var views: Set<String> = []
     var fixed: Set<String> = []
     let tensors: [String: TensorRecord]
     /// Whether sequences of tokens have the length with which the model was traced.
@@ -157,7 +153,7 @@ struct ScriptProgram {
         }
         guard !inputs.isEmpty else { throw Problem("its forward function reads no samples") }
         let answer = try Self.answer(of: call(forward, [.module(module)] + given))
-        guard let output = answer.tensor.map({ latest($0) }) else {
+        guard let output = answer.tensor else {
             throw Problem("its forward function gives no tensor", found: answer.kind)
         }
         for input in inputs where shapes[input] == nil {
@@ -175,13 +171,6 @@ struct ScriptProgram {
     func isTensor(_ name: String) -> Bool { tensors[name] != nil }
 
     mutating func unused(_ name: String) -> String { names.unused(name) }
-
-    /// The name under which a tensor's numbers are now.
-    func latest(_ name: String) -> String {
-        var name = name
-        while let next = current[name] { name = next }
-        return name
-    }
 
     // MARK: Code
 

@@ -125,6 +125,12 @@ enum ScriptValue {
                 if !names.contains(nil) { argument.tensors = names.compactMap { $0 } }
                 break
             }
+            if items.contains(where: { if case .real = $0 { true } else { false } }) {
+                let numbers = items.compactMap(\.real)
+                guard numbers.count == items.count else { return nil }
+                argument.reals = numbers
+                break
+            }
             var symbols: [TorchExportGraph.Symbol] = []
             for item in items {
                 switch item {

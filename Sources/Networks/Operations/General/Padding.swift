@@ -9,6 +9,8 @@ package struct Padding: Operation {
         case edge
         /// The numbers before the edge, in reverse.
         case reflected
+        /// The numbers of the other end.
+        case wrapped
     }
 
     /// The places before and after each dimension; negative ones cut.
@@ -44,6 +46,9 @@ package struct Padding: Operation {
             if case .reflected = mode, max(before[axis], after[axis]) >= max(1, length) {
                 throw Problem("reflects more than there is", expected: "less than \(length)", found: "\(max(before[axis], after[axis]))")
             }
+            if mode == .wrapped, max(before[axis], after[axis]) > length {
+                throw Problem("wraps more than there is", expected: "at most \(length)", found: "\(max(before[axis], after[axis]))")
+            }
             if case .edge = mode, length == 0 { throw Problem("has no edge", found: words(shape)) }
             padded.append(length + before[axis] + after[axis])
         }
@@ -60,6 +65,7 @@ package struct Padding: Operation {
             case .constant: return -1
             case .edge: return source < 0 ? 0 : length - 1
             case .reflected: return source < 0 ? -source : 2 * (length - 1) - source
+            case .wrapped: return source < 0 ? source + length : source - length
             }
         }
     }
