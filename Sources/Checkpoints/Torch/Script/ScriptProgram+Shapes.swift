@@ -266,11 +266,22 @@ extension ScriptProgram {
             let axis = try place("dim", -1)
             lengths[axis] = lengths[axis].map { $0 / 2 }
             return (type, [lengths])
-        case "index", "index_select":
+        case "index":
+            let items = value("indices").items ?? []
+            let given = items.indices.filter { items[$0].tensor != nil }
+            guard let first = given.first, let last = given.last, last < shape.count else { throw Problem("has no list of entries") }
+            // Several lists are repeated to one shape, which stands where they do, or in front if they are apart.
+            var own: Lengths = []
+            for place in given { own = try broadcast(own, items[place].tensor.flatMap { shapes[$0] } ?? []) }
+            let rest = shape.indices.filter { !given.contains($0) }
+            let before = given == Array(first...last) ? rest.filter { $0 < first } : []
+            return (type, [before.map { shape[$0] } + own + rest.filter { !before.contains($0) }.map { shape[$0] }])
+        case "index_select":
             var lengths = shape
-            let axis = operation == "index" ? value("indices").items?.firstIndex { $0.tensor != nil } : try place("dim")
-            let list = operation == "index" ? value("indices").items?.compactMap(\.tensor).first : value("index").tensor
-            guard let axis, axis < shape.count, let list, let own = shapes[list] else { throw Problem("has no list of entries") }
+            let axis = try place("dim")
+            guard axis < shape.count, let list = value("index").tensor, let own = shapes[list] else {
+                throw Problem("has no list of entries")
+            }
             lengths.replaceSubrange(axis...axis, with: own)
             return (type, [lengths])
         case "constant_pad_nd", "pad":
