@@ -82,6 +82,6 @@ struct TensorFlowTests {
         #expect(network.nodes.contains { ($0.operation as? Activation)?.name == "gelu" })
         // A sequence that is computed as an image has its bias in the convolution.
         let convolutions = try open("line").0.nodes.filter { $0.operation is TransposedConvolution }
-        #expect(convolutions.count == 2 && convolutions.first?.parameters.count == 2)
+        #expect(convolutions.count == 2 && convolutions.allSatisfy { $0.parameters.count == 2 })
     }
 }

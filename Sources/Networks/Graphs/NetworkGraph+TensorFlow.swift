@@ -101,7 +101,8 @@ extension DecompositionSearch {
             let shape = (nodes[last].operation as? Reshape)?.template.lengths
         else { return nil }
         var (layer, isCut) = (last, false)
-        while readers[nodes[layer].name] == 1, nodes[layer].operation is Reshape || cutsPlaces(nodes[layer].operation),
+        func isPassed(_ operation: any Operation) -> Bool { operation is Reshape || operation is Identity || cutsPlaces(operation) }
+        while readers[nodes[layer].name] == 1, isPassed(nodes[layer].operation),
             let before = maker(nodes[layer].inputs[0])
         {
             isCut = isCut || cutsPlaces(nodes[layer].operation)
