@@ -10,12 +10,14 @@ struct FoundLayers {
 
     private let index: TensorIndex
     private let rules: OrientationRules
+    private let readings: GraphReadings?
 
     /// A file can claim any number of experts for a few bytes: further stacks are not taken apart.
     private static let mostParts = 1 << 20
 
     init(tensors: [TensorRecord], index: TensorIndex, family: ModelFamily, families: ModelFamilies, readings: GraphReadings?) {
         self.index = index
+        self.readings = readings
         rules = OrientationRules(family: family, index: index, readings: readings)
         let (roles, parts) = (TensorRoles(index, readings), TensorParts(index, families: families))
         let transcoders = TranscoderParts(index: index)
@@ -102,10 +104,19 @@ struct FoundLayers {
 
     /// Brings the matrices into the order of a plain chain, if they are one.
     ///
-    /// Shapes that chain beat names: if the matrices do not follow each other, those that are named as tables are read as linear layers,
-    /// then arrays that are not named as PyTorch names weights as [in, out]. A table is the first: nothing but data chooses its rows.
+    /// A graph says in which order they are read, whatever they are called. Shapes that chain beat names: if the matrices do not follow each
+    /// other, those that are named as tables are read as linear layers, then arrays that are not named as PyTorch names weights as [in, out].
+    /// A table is the first: nothing but data chooses its rows.
     mutating func makeChain(keepsOrder: Bool) -> Bool {
-        let found = layers.indices.filter { reasons[layers[$0].tensorName]?.isMatrix ?? true }
+        var found = layers.indices.filter { reasons[layers[$0].tensorName]?.isMatrix ?? true }
+        var keepsOrder = keepsOrder
+        if let readings {
+            let places = found.map { readings.place(of: layers[$0].tensorName) }
+            if !places.contains(nil) {
+                found = zip(places, found).sorted { ($0.0 ?? 0, $0.1) < ($1.0 ?? 0, $1.1) }.map(\.1)
+                keepsOrder = true
+            }
+        }
         let tables = found.filter { EmbeddingNames.isTable(TensorName(layers[$0].tensorName)) }
         guard tables.count <= 1 else { return false }
         let matrices = tables + found.filter { !tables.contains($0) }

@@ -55,6 +55,11 @@ struct GraphReadings: Sendable {
 
     /// By the names of tensors in the checkpoint.
     private var readings: [String: Reading] = [:]
+    /// Which of the graph's steps is the first to read a tensor, by its name in the checkpoint.
+    private var places: [String: Int] = [:]
+
+    /// A number that grows with the step that is the first to read a tensor; nil for one that the graph does not read.
+    func place(of name: String) -> Int? { places[name] }
 
     subscript(name: String) -> Reading? { readings[name] }
 
@@ -62,7 +67,9 @@ struct GraphReadings: Sendable {
     ///
     /// - Parameter graph: the bytes of the graph, as ONNX; one that is damaged says nothing.
     init?(_ module: SavedModule?, graph: ByteRegion?) {
-        readings = (module?.readings ?? graph.flatMap(Self.read))?.readings ?? [:]
+        let read = module?.readings ?? graph.flatMap(Self.read)
+        readings = read?.readings ?? [:]
+        places = read?.places ?? [:]
         if let module { addTables(of: module) }
         if readings.isEmpty { return nil }
     }
@@ -76,6 +83,7 @@ struct GraphReadings: Sendable {
             guard let first = own.first else { continue }
             let joined = own.dropFirst().reduce(first) { $0.joined(with: $1) }
             for name in names { shared.readings[name] = joined }
+            if let place = names.compactMap({ places[$0] }).min() { for name in names { shared.places[name] = place } }
         }
         return shared
     }
@@ -101,6 +109,7 @@ struct GraphReadings: Sendable {
         var search = ReadingSearch(stored)
         for node in graph.nodes { search.pass(node) }
         for entry in stored {
+            places[entry.name] = search.places[entry.value]
             guard var reading = search.readings[entry.value] else { continue }
             if ONNX.isTransposed(entry.tensor.shape, entry.use) {
                 // The checkpoint has the filters of one group as those of a convolution.
@@ -117,6 +126,9 @@ struct GraphReadings: Sendable {
 private struct ReadingSearch {
     /// By the names of values in the graph, and by the sides that they have there.
     private(set) var readings: [String: GraphReadings.Reading] = [:]
+    /// The steps before that which is the first to read a tensor and makes no other form of it.
+    private(set) var places: [String: Int] = [:]
+    private var steps = 0
     /// Values that are a matrix or some of its rows, and whether its sides change places on the way.
     private var aliases: [String: (source: String, isTransposed: Bool)] = [:]
     /// Values that are the same for all samples of one shape.
@@ -170,6 +182,12 @@ private struct ReadingSearch {
                 if let source = filters[input], !convolved.contains(source) { readings[source, default: .init()].isAdded = true }
             }
         default: readOther(node, from: 0)
+        }
+        steps += 1
+        if !isFixed {
+            for input in node.inputs {
+                if let source = aliases[input]?.source ?? filters[input], places[source] == nil { places[source] = steps }
+            }
         }
         guard isFixed else { return }
         for output in node.outputs { fixed.insert(output) }
