@@ -116,6 +116,10 @@ package struct Network: Sendable {
     /// Tensors of the checkpoint that the network does not read, masks and tables that follow from the settings aside.
     package let unusedTensors: [String]
 
+    /// The tensors without a dimension that a graph reads as numbers of its computation, under names that no exporter made up: they may have been
+    /// learned, and no training changes them.
+    package internal(set) var fixedNumbers: [String] = []
+
     /// The node of a site's name. Names of hooks may be written without `hook_`.
     package subscript(site: String) -> NodeID? {
         if let exact = places[site] { return exact }

@@ -59,7 +59,7 @@ extension EdgeGraph {
         let hasBlocks = !network.anatomy.blocks.isEmpty
         if case .values = network.input, network.anatomy.layers.isEmpty, !hasBlocks {
             throw Problem(
-                "a network of images with branches cannot be divided into nodes", expected: "a plain chain or a transformer",
+                "the network cannot be divided into nodes", expected: "a plain chain or a transformer",
                 found: network.anatomy.gap)
         }
         let isOfTokens = if case .tokens = network.input { true } else { false }

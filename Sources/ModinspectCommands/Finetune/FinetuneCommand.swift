@@ -71,7 +71,7 @@ struct FinetuneCommand: FileCommand {
         let ending = try CheckpointRun.locating(checkpoint) {
             let model = try source.load(checkpoint, output.diagnostics, architecture: architecture.architecture)
             output.diagnostics.describe(model)
-            let constants = model.network.constants.map { "'\($0)'" }
+            let constants = (model.network.constants + model.network.fixedNumbers).map { "'\($0)'" }
             if !constants.isEmpty {
                 output.diagnostics.note(
                     "\(model.checkpoint.path): constants of the model are not trained: \(constants.listed(atMost: 3))")

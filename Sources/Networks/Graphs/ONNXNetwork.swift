@@ -146,13 +146,26 @@ enum ONNXNetwork {
         }
         var network = try conversion.graph.network(
             of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy,
-            ignoring: { read.contains($0) || isSetting($0, in: checkpoint) })
+            ignoring: { read.contains($0) || $0.hasSuffix("num_batches_tracked") || isSetting($0, in: checkpoint) })
+        network.fixedNumbers = Self.fixedNumbers(order, model)
         network.beside = conversion.beside(order, in: network)
         network.fixedLength = input.length
         network.isLengthOfFile = input.isLengthOfFile
         network.shortestLength = input.length == nil ? input.lengths.shortest : nil
         (network.classLabels, network.classNames) = classes(model, checkpoint, count: shape.last ?? 1)
         return network
+    }
+
+    /// Numbers without a dimension that the operators in `order` read, and that the file does not call learned.
+    private static func fixedNumbers(_ order: [Int], _ model: ONNXModel) -> [String] {
+        var names: Set<String> = []
+        for name in order.lazy.flatMap({ model.nodes[$0].inputs }) {
+            guard let stored = model.stored[name], stored.shape.isEmpty, !stored.type.isWhole, stored.isLearned == nil,
+                !ConstantTensors.isExporters(name)
+            else { continue }
+            names.insert(stored.tensor)
+        }
+        return names.sorted()
     }
 
     /// Whether a tensor is a setting of operators, which an exporter keeps among the weights: numbers in a script's code, lengths and axes.

@@ -143,7 +143,8 @@ extension ScriptProgram {
             return (type, [try broadcast(condition, stored("other"))])
         case "eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or",
             "bitwise_xor", "bitwise_not", "__and__", "__or__", "__xor__", "add", "sub", "rsub", "mul", "div", "true_divide", "floor_divide",
-            "remainder", "fmod", "pow", "maximum", "minimum", "max", "min", "masked_fill", "prelu":
+            "remainder", "fmod", "pow", "maximum", "minimum", "max", "min", "masked_fill", "prelu", "lerp", "addcmul", "clamp", "clamp_min",
+            "clamp_max":
             let tensors = values.compactMap(\.1.tensor)
             if tensors.contains(where: open.contains) { return (type, [nil]) }
             let read = operation == "prelu" ? Array(tensors.prefix(1)) : tensors
@@ -296,17 +297,22 @@ extension ScriptProgram {
                 lengths[axis] = isKnown ? lengths[axis].map { $0 + own.reduce(0, +) } : nil
             }
             return (type, [lengths])
-        default: return (type, [shape])
+        case _ where Self.keeping.contains(operation) || Self.keepingKnown.contains(operation): return (type, [shape])
+        default: throw Problem("gives a tensor whose shape does not follow from the code")
         }
     }
 
     /// Operations whose output has the input's shape, and which may wait for it.
     private static let keeping: Set<String> = [
         "relu", "tanh", "sigmoid", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal", "mish", "selu", "hardswish",
-        "sign",
-        "floor", "ceil", "silu", "rsqrt", "hardsigmoid", "relu6", "contiguous", "clone", "detach", "alias", "gelu", "leaky_relu", "elu",
-        "celu",
-        "softplus", "hardtanh", "clamp", "clamp_min", "clamp_max", "square", "log1p", "log2", "log_sigmoid", "round", "dropout",
-        "feature_dropout", "alpha_dropout", "to",
+        "sign", "floor", "ceil", "silu", "rsqrt", "hardsigmoid", "relu6", "contiguous", "clone", "detach", "alias", "gelu", "leaky_relu",
+        "elu", "celu", "softplus", "hardtanh", "square", "log1p", "log2", "log_sigmoid", "round", "dropout", "feature_dropout",
+        "alpha_dropout", "to", "clamp", "clamp_min", "clamp_max",
+    ]
+
+    /// Further operations whose output has the input's shape.
+    private static let keepingKnown: Set<String> = [
+        "softmax", "log_softmax", "group_norm", "instance_norm", "full_like", "zeros_like", "ones_like", "tril", "triu", "flip", "roll",
+        "fill", "copy", "zero", "index_put", "channel_shuffle",
     ]
 }

@@ -33,6 +33,31 @@ extension ScriptProgram {
         case "cosine_similarity":
             let lengths = try broadcast(shape("x1"), shape("x2"))
             return (type, [try reduced(lengths, numbers("dim").isEmpty ? [1] : numbers("dim"))])
+        case "movedim":
+            let lengths = try shape("self")
+            let from = try numbers("source").map { place throws(Problem) in try axis(place, lengths.count) }
+            let to = try numbers("destination").map { place throws(Problem) in try axis(place, lengths.count) }
+            guard !from.isEmpty, from.count == to.count, Set(from).count == from.count, Set(to).count == to.count else {
+                throw Problem("moves dimensions to no places of their own")
+            }
+            var rest = lengths.indices.filter { !from.contains($0) }.makeIterator()
+            return (
+                type,
+                [
+                    lengths.indices.map { place in
+                        to.firstIndex(of: place).map { lengths[from[$0]] } ?? rest.next().flatMap { lengths[$0] }
+                    }
+                ]
+            )
+        case "einsum":
+            var factors: [Lengths] = []
+            for item in value("tensors").items ?? [] {
+                guard let tensor = item.tensor else { throw Problem("has a factor that is no tensor") }
+                _ = try rank(tensor)
+                factors.append(shapes[tensor] ?? [])
+            }
+            guard case .text(let equation) = value("equation") else { throw Problem("has no equation") }
+            return (type, [try summed(equation, factors)])
         case "narrow":
             var lengths = try shape("self")
             let place = try axis(value("dim").integer ?? 0, lengths.count)
@@ -106,6 +131,29 @@ extension ScriptProgram {
             }
             return (type, [lengths[..<2] + sides])
         default: return nil
+        }
+    }
+
+    /// The shape of a sum of products over named dimensions: `bij,bjk->bik`.
+    private func summed(_ equation: String, _ factors: [Lengths]) throws(Problem) -> Lengths {
+        let letters = equation.filter { $0 != " " }
+        let sides = letters.split(separator: ">", omittingEmptySubsequences: false).map { $0.filter { $0 != "-" } }
+        let given = sides[0].split(separator: ",", omittingEmptySubsequences: false).map { Array($0) }
+        guard sides.count <= 2, given.count == factors.count, letters.allSatisfy({ $0.isLetter || ",->".contains($0) }),
+            zip(given, factors).allSatisfy({ $0.count == $1.count })
+        else { throw Problem("has an equation that is not followed", found: "'\(equation)'") }
+        var lengths: [Character: Int?] = [:]
+        for (names, shape) in zip(given, factors) {
+            for (name, length) in zip(names, shape) where lengths[name] == nil || lengths[name] == .some(1) || lengths[name] == .some(nil) {
+                lengths[name] = .some(length)
+            }
+        }
+        // Without an arrow, the dimensions that are named once are left, in the order of their letters.
+        let all = given.flatMap(\.self)
+        let left = sides.count == 2 ? Array(sides[1]) : Set(all).filter { name in all.count { $0 == name } == 1 }.sorted()
+        return try left.map { name throws(Problem) -> Int? in
+            guard let length = lengths[name] else { throw Problem("has an equation that is not followed", found: "'\(equation)'") }
+            return length
         }
     }
 }
