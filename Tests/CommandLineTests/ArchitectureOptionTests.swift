@@ -52,7 +52,8 @@ import Testing
     ])
     func oneLineSaysWhatIsWrong(architecture: String, message: String) throws {
         let result = try eval(architecture)
-        #expect(result.status == 1 && result.output.isEmpty && result.errors.split(separator: "\n").count == 1)
+        #expect(result.status == 1 && result.rows.count == 2 && result.errors.split(separator: "\n").count == 1)
+        #expect(result.rows.last?.last == "failed")
         #expect(result.errors.hasPrefix("modinspect: images.safetensors: ") && result.errors.contains(message), "\(result.errors)")
     }
 

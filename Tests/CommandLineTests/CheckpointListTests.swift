@@ -49,6 +49,21 @@ import Testing
         #expect(refused.status == 64 && refused.errors.contains("is not UTF-8"))
     }
 
+    /// Programs that read a result find the failure in it, also where there is nothing else.
+    @Test(arguments: commands, ["absent", "b"]) func aSingleFailedCheckpointIsInTheResult(command: [String], name: String) throws {
+        let line = "\"$M\" \(quoted(command)) --quiet \(name) --format "
+        let json = try shell(line + "json")
+        #expect(json.status == 1 && json.errors.split(separator: "\n").count == 1)
+        let checkpoints = try #require(try object(json.text)["checkpoints"] as? [[String: Any]])
+        #expect(checkpoints.count == 1 && Set(checkpoints[0].keys) == ["path", "error"] && checkpoints[0]["path"] as? String == name)
+        let tsv = try shell(line + "tsv")
+        #expect(tsv.status == 1 && tsv.rows.count == 2 && tsv.rows[1].first == name && tsv.rows[1].last == "failed")
+        let jsonl = try shell(line + "jsonl")
+        #expect(try jsonl.status == 1 && (object(jsonl.text)["checkpoint"] as? [String: Any])?["error"] != nil)
+        let text = try shell(line + "text")
+        #expect(text.status == 1 && text.output.isEmpty)
+    }
+
     @Test(arguments: commands) func aFailedCheckpointKeepsItsPlaceInTheResult(command: [String]) throws {
         let line = "\"$M\" \(quoted(command)) --quiet a b absent c --format "
         let json = try shell(line + "json")
@@ -77,9 +92,11 @@ import Testing
         #expect(text.contains("\nabsent\n  failed: no such file or directory\n\nc\n"), "\(text)")
     }
 
-    @Test func aSingleCheckpointThatFailsLeavesNoResult() throws {
-        let result = try shell("\"$M\" score b --format json -o out; status=$?; ls; exit $status")
-        #expect(result.status == 1 && result.text == "a\nb\nc\nx.npz\n")
+    @Test func aSingleCheckpointThatFailsIsInTheFileOfResults() throws {
+        let result = try shell("\"$M\" score b --format tsv -o out; status=$?; tail -n 1 out; ls; exit $status")
+        #expect(result.status == 1 && result.text.hasPrefix("b\t") && result.text.hasSuffix("\tfailed\na\nb\nc\nout\nx.npz\n"))
+        let text = try shell("\"$M\" score b -o out; ls")
+        #expect(text.text == "a\nb\nc\nx.npz\n")
         #expect(result.errors.split(separator: "\n").count == 1)
     }
 

@@ -43,10 +43,11 @@ import Testing
         }
     }
 
-    @Test func aSingleCheckpointThatFailsLeavesNoResult() throws {
+    @Test func aSingleCheckpointThatFailsIsInTheResult() throws {
         try withFolder { folder throws in
-            let result = try shell("\"$M\" score absent --jobs 2 --format json", in: folder)
-            #expect(result.status == 1 && result.text.isEmpty, "\(result.text)")
+            let result = try shell("\"$M\" score absent --jobs 2 --format tsv", in: folder)
+            #expect(result.status == 1 && result.rows.count == 2 && result.rows[1].last == "failed", "\(result.text)")
+            #expect(try shell("\"$M\" score absent --jobs 2", in: folder).output.isEmpty)
             #expect(result.errors == "modinspect: absent: no such file or directory\n")
         }
     }

@@ -19,6 +19,14 @@ struct CheckpointReport<Found: Encodable> {
     /// What is drawn before the pictures of the document.
     var layerPictures: () -> (any LayerPictures)? = { nil }
 
+    /// Whether a checkpoint that failed has a place in the result: in text, where others may follow; for programs always.
+    func hasPlace(forFailed inputs: CheckpointListOptions) -> Bool {
+        switch format.report {
+        case .json, .jsonl, .tsv: true
+        case .text, nil: inputs.mayBeSeveral
+        }
+    }
+
     /// Writes one checkpoint's part in a format that is written part by part.
     func write(_ result: CheckpointResult<Found>, _ format: ReportFormat, to stream: ResultStream) throws {
         if case .worked(let worked) = result { return try stream.write(worked.bytes) }
@@ -132,8 +140,8 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
 }
 
 extension CheckpointRun {
-    /// Calls `body` with each checkpoint and writes what it returns. One that fails is reported, has its place in the result where there may
-    /// be several, and the others are still processed. The last line on standard error then counts the failures.
+    /// Calls `body` with each checkpoint and writes what it returns. One that fails is reported, has its place in the result, and the others
+    /// are still processed. The last line on standard error then counts the failures.
     ///
     /// - Throws: the exit status 1 where one has failed, and what keeps the result from being written.
     func report<Found: Encodable & SendableMetatype>(
@@ -145,7 +153,7 @@ extension CheckpointRun {
             if let found = try attempt(
                 path, { try body(path) },
                 failed: { problem in
-                    if inputs.mayBeSeveral { try writer.add(.failed(FailedCheckpoint(path: path, problem))) }
+                    if report.hasPlace(forFailed: inputs) { try writer.add(.failed(FailedCheckpoint(path: path, problem))) }
                 })
             {
                 try writer.add(.ok(found))

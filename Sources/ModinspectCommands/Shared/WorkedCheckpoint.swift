@@ -106,7 +106,7 @@ extension CheckpointRun {
             }
             if worked.status == .failed { failures += 1 }
             if worked.status == .missed { isMet = false }
-            let hasPlace = worked.status != .failed || inputs.mayBeSeveral
+            let hasPlace = worked.status != .failed || report.hasPlace(forFailed: inputs)
             try writer.add(place, hasPlace ? .worked(worked) : nil) { Diagnostics.pass(words) }
             progress.advance { failures == 0 ? "" : "\(ByteText.grouped(failures)) failed" }
         }
