@@ -49,6 +49,23 @@ import Testing
         for (before, after) in zip(levels, levels.dropFirst()) { #expect(after <= before + 1) }
     }
 
+    /// Where outputs are compared with numbers, the page has mean squared errors, and no accuracies.
+    @Test(arguments: [("regression", "regression"), ("autoencoder", "reconstruction")])
+    func numbersAreComparedByTheirErrors(name: String, task: String) throws {
+        let model = Fixtures.path("texts/\(name).safetensors")
+        let data = ["--data", Fixtures.path("texts/regression.npz"), "--task", task]
+        let page = try Self.page([model, "--null", "2", "--control", "2"] + data)
+        #expect(page.failure == nil)
+        let text = page.elements.map(\.text).joined(separator: " ")
+        #expect(!text.contains(" nats") && !text.contains("accuracy") && !text.contains("Right answers"), "\(text)")
+        let results = try #require(
+            try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: Fixtures.path("texts/expected.json"))))
+                as? [String: Any])
+        let expected = try #require((results[task] as? [Double])?.first)
+        #expect(text.contains("the mean squared error is " + String(format: "%.4f", expected)), "\(expected): \(text)")
+        #expect(page.elements.contains { $0.section == "ablation" && $0.name == "table" })
+    }
+
     @Test func theSameBytesForAnyNumberOfThreads() throws {
         let arguments = ["report", "--quiet"] + Self.reports[0]
         let one = try BuiltCommand.run(arguments + ["--threads", "1"])

@@ -117,9 +117,7 @@ extension ReportBuilder {
         request.ablation = ClusterAblation(reading: reading, controls: options.controls, seed: seed)
         (request.batchSize, request.threads) = (options.batchSize, threads)
         let prepared = try request.prepared()
-        guard prepared.batches.dataset.task?.hasRightAnswers ?? true else {
-            throw Problem(data, "has numbers to compare with and no right answers, which these figures count")
-        }
+        let hasRightAnswers = prepared.batches.dataset.task?.hasRightAnswers ?? true
         let result = try working("ablate") { progress in try prepared.run(progress: progress) }
         let setting = AblationSetting(
             data: data, clusters: options.clusterFile ?? "found by \(options.clustering.methodName)",
@@ -139,12 +137,15 @@ extension ReportBuilder {
                 "a cluster that matters more than they do carries something of its own.",
             ])
         ]
-        if let sentence = Self.sentence(rows, intact: report.intact) {
+        if let sentence = Self.sentence(rows, intact: report.intact, hasRightAnswers: hasRightAnswers) {
             blocks.append(.paragraph(sentence))
             summary.append(sentence)
         }
         let shown = [AblatedRow(intact: result.intact, names)] + rows
-        let tables = [interventionTable(shown), classTable(shown, report.intact), dependenceTable(report)].compactMap(\.self)
+        let tables = [
+            interventionTable(shown, hasRightAnswers: hasRightAnswers), classTable(shown, report.intact),
+            hasRightAnswers ? dependenceTable(report) : nil,
+        ].compactMap(\.self)
         for (place, figure) in try figures(of: report).enumerated() {
             blocks.append(
                 .figure(
@@ -163,14 +164,16 @@ extension ReportBuilder {
             return "Accuracy by class: the intact model on top, then each cluster off, then each alone."
         }
         if figure.name.hasPrefix("ablate-dependence") { return "How many right answers are spoilt by how many of the interventions." }
-        let measure = figure.title.hasPrefix("Loss") ? "Loss" : "Accuracy"
+        let measure = ["Loss", "Mean squared error"].first(where: figure.title.hasPrefix) ?? "Accuracy"
         return .plain("\(measure) with each cluster off or alone, beside random sets of as many neurons.")
     }
 
     /// The cluster whose absence costs most beyond its control.
-    private static func sentence(_ rows: [AblatedRow], intact outcome: AblatedOutcome) -> [PageText]? {
+    private static func sentence(_ rows: [AblatedRow], intact outcome: AblatedOutcome, hasRightAnswers: Bool) -> [PageText]? {
         // As the figure does it: of running text the loss says more.
-        if outcome.classes.isEmpty, rows.allSatisfy(\.classes.isEmpty), let sentence = lossSentence(rows, intact: outcome.loss) {
+        if outcome.classes.isEmpty, rows.allSatisfy(\.classes.isEmpty),
+            let sentence = lossSentence(rows, intact: outcome.loss, isError: !hasRightAnswers)
+        {
             return sentence
         }
         let intact = outcome.accuracy
@@ -192,7 +195,7 @@ extension ReportBuilder {
         return text + ["."]
     }
 
-    private static func lossSentence(_ rows: [AblatedRow], intact: Double?) -> [PageText]? {
+    private static func lossSentence(_ rows: [AblatedRow], intact: Double?, isError: Bool) -> [PageText]? {
         let off = rows.filter { $0.intervention == "off" && $0.loss?.isFinite ?? false }
         guard let worst = off.max(by: { ($0.loss ?? 0) < ($1.loss ?? 0) }), let layer = worst.layer, let cluster = worst.cluster,
             let before = intact, let after = worst.loss, after > before
@@ -202,7 +205,10 @@ extension ReportBuilder {
         func number(_ value: Double) -> String { NumberText.fixed(value, digits: digits) }
         var text: [PageText] = [
             .plain("Without cluster \(cluster) of "), .name(layer.singleLine),
-            .plain(" (\(ByteText.counted(worst.neurons, "neuron"))) the loss rises from \(number(before)) to \(number(after)) nats"),
+            .plain(
+                " (\(ByteText.counted(worst.neurons, "neuron"))) "
+                    + (isError ? "the mean squared error" : "the loss")
+                    + " rises from \(number(before)) to \(number(after))\(isError ? "" : " nats")"),
         ]
         if let control, let mean = control.mean {
             text.append(
@@ -215,11 +221,14 @@ extension ReportBuilder {
     }
 
     /// Intact model and interventions.
-    private func interventionTable(_ rows: [AblatedRow]) -> PageTable {
+    private func interventionTable(_ rows: [AblatedRow], hasRightAnswers: Bool) -> PageTable {
         // The control of what the figure shows.
         let left = rows.allSatisfy(\.classes.isEmpty) ? "control_accuracy" : "control_loss"
         return PageTable(
-            "Interventions", AblatedRow.columns.filter { $0.isInTables && $0.name != "moved" && !$0.name.hasPrefix(left) }, rows)
+            "Interventions",
+            AblatedRow.columns.filter {
+                $0.isInTables && $0.name != "moved" && !$0.name.hasPrefix(left) && (hasRightAnswers || $0.name != "accuracy")
+            }, rows)
     }
 
     /// The accuracy of each class; nil if there are too many classes for a page.

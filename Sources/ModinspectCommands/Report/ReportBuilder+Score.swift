@@ -183,7 +183,8 @@ extension ReportBuilder {
                 .plain(
                     most == least
                         ? ""
-                        : " Of all layers, the first one's clusterability lies highest relative to the mean of its null model, and the second one's lowest."
+                        : " Of all layers, the clusterability of the first picture's lies highest relative to the mean of its null model, and that of "
+                            + "the second picture's lowest."
                 ),
             ])
         ]

@@ -10,7 +10,8 @@ extension AblationResult {
         let measured = layers.filter { !$0.off.isEmpty || !$0.on.isEmpty }
         for layer in measured.prefix(Self.mostLayers) where hasClasses(layer) { figures.append(classes(layer)) }
         if !measured.isEmpty { figures.append(bars(measured)) }
-        let counted = layers.filter { !$0.dependenceOff.isEmpty || !$0.dependenceOn.isEmpty }
+        // No answer is right where outputs are compared with numbers.
+        let counted = isOfNumbers ? [] : layers.filter { !$0.dependenceOff.isEmpty || !$0.dependenceOn.isEmpty }
         if !counted.isEmpty { figures.append(dependence(counted)) }
         if figures.isEmpty {
             figures.append(
@@ -18,6 +19,9 @@ extension AblationResult {
         }
         return figures
     }
+
+    /// Whether the losses are mean squared errors, as of a regression: there are no accuracies.
+    private var isOfNumbers: Bool { intactAccuracy == nil && intactLoss != nil }
 
     private func caption(_ more: String?) -> String {
         head.caption(
@@ -72,12 +76,15 @@ extension AblationResult {
     /// What the bars show: of running text, of whose tokens few are predicted exactly, the loss says more than the accuracy.
     private struct Measure {
         let isLoss: Bool
+        /// Whether a loss is a mean squared error.
+        var isError = false
         /// Where bars begin: the loss of the intact model, of which the changes are small beside it.
         let base: Double
         /// How many digits losses have.
         let digits: Int
 
-        var title: String { isLoss ? "loss above the intact model's, nats" : "accuracy" }
+        var name: String { isLoss ? isError ? "mean squared error" : "loss" : "accuracy" }
+        var title: String { isLoss ? "\(name) above the intact model's\(isError ? "" : ", nats")" : name }
         func text(_ value: Double?) -> String {
             isLoss ? value.map { NumberText.fixed($0, digits: digits) } ?? "undefined" : Words.percent(value)
         }
@@ -93,9 +100,11 @@ extension AblationResult {
         guard !hasClasses, let intactLoss, intactLoss.isFinite, rows.contains(where: { $0.loss?.isFinite ?? false }) else {
             return Measure(isLoss: false, base: 0, digits: 0)
         }
-        // As many as the largest change needs, and the deviations of random neurons.
+        // As many as the largest change needs, and the deviations of random neurons; the unit of an error may be any.
         let largest = rows.compactMap { row in row.loss.map { abs($0 - intactLoss) } }.filter(\.isFinite).max() ?? 1
-        return Measure(isLoss: true, base: intactLoss, digits: NullDistance.digits([largest] + rows.compactMap { $0.control?.loss?.sd }))
+        return Measure(
+            isLoss: true, isError: isOfNumbers, base: intactLoss,
+            digits: NullDistance.digits([largest] + rows.compactMap { $0.control?.loss?.sd } + (isOfNumbers ? [intactLoss] : [])))
     }
 
     private func bars(_ layers: [Layer]) -> PlotFigure {
@@ -147,9 +156,10 @@ extension AblationResult {
         return PlotFigure(
             "ablate-clusters",
             sheet: Sheet(
-                title: "\(measure.isLoss ? "Loss" : "Accuracy"): intact \(measure.text(intact))\(worst.map { ", " + $0.text } ?? "")",
+                title:
+                    "\(measure.name.prefix(1).uppercased() + measure.name.dropFirst()): intact \(measure.text(intact))\(worst.map { ", " + $0.text } ?? "")",
                 caption: caption(nil),
-                alternative: "Intact: \(measure.isLoss ? "loss" : "accuracy") \(measure.text(intact)). " + words.joined(separator: " "),
+                alternative: "Intact: \(measure.name) \(measure.text(intact)). " + words.joined(separator: " "),
                 charts: charts,
                 columns: layers.contains { $0.off.count > 12 } ? 1 : 2, sharing: .everything))
     }

@@ -63,7 +63,10 @@ extension EvalResult {
                             : "Loss: \(Words.list(losses, atMost: 4))",
                         caption: caption,
                         alternative: zip(names, checkpoints).prefix(60).map {
-                            "\($0): loss \(Words.number($1.loss)), accuracy \(Words.percent($1.accuracy))."
+                            "\($0): "
+                                + ($1.isOfNumbers
+                                    ? "mean squared error \(Words.number($1.loss))."
+                                    : "loss \(Words.number($1.loss)), accuracy \(Words.percent($1.accuracy)).")
                         }.joined(separator: " "), categories: names,
                         series: checkpoints.isEmpty ? [] : [.init("", checkpoints.map { $0.loss.map { Estimate($0) } })],
                         valueTitle: checkpoints.contains(where: \.isOfNumbers) ? "mean squared error" : "loss, nats",
