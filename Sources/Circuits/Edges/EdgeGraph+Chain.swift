@@ -3,13 +3,24 @@ import Tensors
 import Text
 
 extension EdgeGraph {
+    /// The nodes of a network that is a plain chain, whatever describes it.
+    private static func chain(_ network: Network) throws(Problem) -> [NodeID] {
+        do throws(ChainObstacle) {
+            return try network.chain()
+        } catch {
+            throw Problem(
+                "the network cannot be divided into nodes", expected: "a plain chain or a transformer",
+                found: network.anatomy.gap ?? error.description)
+        }
+    }
+
     /// The graph of a plain chain: one input, the groups of every hidden layer, one output.
     ///
     /// - Parameter groups: of a hidden layer's neurons by its node; nil if every neuron is a node.
     static func chain(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]?) throws(Problem)
         -> EdgeGraph
     {
-        let layers = network.anatomy.layers.filter { $0.kind == .weights }.map(\.node)
+        let layers = try chain(network).filter { (network.nodes[$0.index].operation as? any LayerOperation)?.kind == .weights }
         guard layers.count > 1 else { throw Problem("the network has no hidden layer", expected: "two layers with weights or more") }
         var builder = EdgeGraphBuilder(network, input: network.nodes[layers[0].index].inputs[0])
         var visible = 0..<1
@@ -57,11 +68,6 @@ extension EdgeGraph {
     package init(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]] = [:]) throws(Problem) {
         if granularity == .cluster, groups.isEmpty { throw Problem("no layer of the network has clusters") }
         let hasBlocks = !network.anatomy.blocks.isEmpty
-        if case .values = network.input, network.anatomy.layers.isEmpty, !hasBlocks {
-            throw Problem(
-                "the network cannot be divided into nodes", expected: "a plain chain or a transformer",
-                found: network.anatomy.gap)
-        }
         let isOfTokens = if case .tokens = network.input { true } else { false }
         if isOfTokens || hasBlocks {
             if granularity == .expert, !network.anatomy.blocks.contains(where: { $0.experts != nil }) {
@@ -78,6 +84,7 @@ extension EdgeGraph {
             try checkThatSomeAreNodes(groups, granularity)
             return
         }
+        _ = try Self.chain(network)
         guard granularity != .component, granularity != .expert else {
             throw Problem(
                 "a plain chain has no heads and no residual stream",
