@@ -56,7 +56,9 @@ struct Impostor {
 
     static let keras = Impostor(
         problem: "is a Keras model or another HDF5 file, which is not supported",
-        hint: "in Python: numpy.savez('model.npz', **{w.path: w.numpy() for w in keras.models.load_model(FILE).weights})")
+        hint: .words(
+            "in Python: m = keras.models.load_model(FILE); m.export('model.onnx', format='onnx') keeps the graph; of the weights alone, "
+                + "numpy.savez('model.npz', **{w.path: w.numpy() for w in m.weights})"))
 
     static let scikitLearn = Impostor(
         problem: "is a pickle of scikit-learn or joblib, which is not supported",

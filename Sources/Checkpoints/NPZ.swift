@@ -12,7 +12,7 @@ enum NPZ {
         return !files.isEmpty && files.allSatisfy { $0.name.hasSuffix(suffix) }
     }
 
-    /// The arrays in the file's order, each named as its member without `.npy`.
+    /// The arrays in the file's order, each named as its member without `.npy`; kernels of Keras and Flax as [out, in].
     ///
     /// - Parameter region: the bytes of the whole zip file.
     /// Members that are damaged or hold something else than numbers cannot be read; the others can.
@@ -37,6 +37,6 @@ enum NPZ {
                 return .unreadable(UnreadableTensor(name: name, problem: problem, path: path))
             }
         }
-        return WeightFile(format: "npz", models: [.init(key: "", tensors)], keepsOrder: true)
+        return WeightFile(format: "npz", models: [.init(key: "", tensors)], keepsOrder: true).readingKernels()
     }
 }

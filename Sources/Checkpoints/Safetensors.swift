@@ -51,8 +51,11 @@ enum Safetensors {
             }
         }
         unreadable.sort { $0.name.precedesNaturally($1.name) }
+        // Whoever writes for PyTorch says so, as this program does, and PyTorch has its matrices as [out, in].
+        let isAssumed: Bool
+        (tensors, isAssumed) = content.metadata["format"] == "pt" ? (tensors, false) : KernelNames.outputFirst(tensors)
         SafetensorsTies(content.metadata).apply(to: &tensors)
-        return WeightFile(
+        var file = WeightFile(
             format: "safetensors",
             models: [
                 .init(
@@ -61,6 +64,8 @@ enum Safetensors {
             ], keepsOrder: false,
             companions: content.metadata.filter { Companions.inHeader.contains($0.key) }.mapValues { ByteRegion(copying: $0.utf8) },
             metadata: content.metadata.sorted { $0.key < $1.key }.map { entry in MetadataEntry(key: entry.key) { .string(entry.value) } })
+        if isAssumed { file.assumptions.append(KernelNames.assumption) }
+        return file
     }
 
     /// One tensor as the header describes it.

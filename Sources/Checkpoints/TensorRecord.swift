@@ -21,6 +21,9 @@ package struct TensorRecord: Sendable {
     /// Whether the file says that the tensor is another one under a second name.
     private(set) var isSecondName = false
 
+    /// Whether it is a kernel of Keras or Flax whose dimensions have been brought into PyTorch's order.
+    package private(set) var isTurnedKernel = false
+
     /// A tensor whose elements are in row-major order.
     ///
     /// - Throws: ``Problem`` if the shape's size overflows, does not fill whole blocks, or differs from the number of bytes.
@@ -101,6 +104,13 @@ package struct TensorRecord: Sendable {
     func secondNamed(_ name: String) -> TensorRecord {
         var record = named(name)
         record.isSecondName = true
+        return record
+    }
+
+    /// The same tensor, which is a kernel that has been turned round.
+    func markedAsTurned() -> TensorRecord {
+        var record = self
+        record.isTurnedKernel = true
         return record
     }
 

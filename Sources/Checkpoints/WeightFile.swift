@@ -76,6 +76,20 @@ package struct WeightFile: Sendable {
         return file
     }
 
+    /// The same file with the kernels of Keras and Flax as [out, in, ...]; see ``KernelNames``.
+    ///
+    /// - Parameter isOfPyTorch: whether the file is one of PyTorch's.
+    func readingKernels(isOfPyTorch: Bool = false) -> WeightFile {
+        var file = self
+        for (place, model) in models.enumerated() {
+            let turned = KernelNames.outputFirst(model.tensors, isOfPyTorch: isOfPyTorch)
+            file.models[place] = Model(key: model.key, tensors: turned.tensors, unreadable: model.unreadable)
+            file.models[place].module = model.module
+            if turned.isAssumed, !file.assumptions.contains(KernelNames.assumption) { file.assumptions.append(KernelNames.assumption) }
+        }
+        return file
+    }
+
     /// The same file, whose models are of the modules given.
     func with(_ module: SavedModule) -> WeightFile {
         let models = self.models.map { model in

@@ -91,7 +91,7 @@ enum WeightFormat: CaseIterable {
         case .safetensors: return try Safetensors.read(region, path: path)
         case .npy: return try NPY.read(region, name: name, path: path)
         case .zip: return try readZip(zipDirectory(region, path: path), region, path: path)
-        case .pickle: return try TorchLegacy.read(region, path: path)
+        case .pickle: return try TorchLegacy.read(region, path: path).readingKernels(isOfPyTorch: true)
         case .gguf: return try GGUF.read(region, path: path)
         case .onnx: return try ONNX.read(region, neighbours: neighbours, path: path)
         case .flax: return try Flax.read(region, path: path)
@@ -125,7 +125,7 @@ enum WeightFormat: CaseIterable {
 
     private static func readMembers(_ directory: ZipDirectory, _ region: ByteRegion, path: String) throws -> WeightFile {
         if TorchZip.isTorchZip(directory) {
-            var file = try TorchZip.read(directory, region: region, path: path)
+            var file = try TorchZip.read(directory, region: region, path: path).readingKernels(isOfPyTorch: true)
             if directory.unclaimedByteCount > 0 {
                 file.assumptions.append(
                     "several zip files follow each other, and the first is the model, as in PyTorch; "

@@ -48,7 +48,7 @@ package struct LoadedModel: Sendable {
                 return
             }
             if !isDescribed, let reason = Chain.refusal(in: checkpoint) {
-                throw Problem("cannot be run: " + reason, hint: .describeChain())
+                throw Problem("cannot be run: " + reason, hint: .describeNetwork())
             }
             if !isDescribed, let network = try Self.familyNetwork(of: checkpoint, catalog) {
                 self.network = network
@@ -68,31 +68,16 @@ package struct LoadedModel: Sendable {
             self.source = source
         } catch {
             var problem = checkpoint.givenSettings?.renaming(error) ?? checkpoint.fileNames?.renaming(error) ?? error
-            problem.hint = problem.hint.map { Self.naming($0, catalog) }
+            problem.hint = problem.hint.map { Self.naming($0, checkpoint) }
             throw problem.at(path: checkpoint.path)
         }
     }
 
-    /// A hint about words for the network, with the names of the checkpoint's own layers where words can have them.
-    private static func naming(_ hint: Hint, _ catalog: LayerCatalog) -> Hint {
-        func modules(_ isFilter: Bool) -> [String] {
-            catalog.layers.filter { ($0.tensor.shape.count == 4) == isFilter && $0.slices.isEmpty }.compactMap { layer in
-                guard layer.tensorName.hasSuffix(".weight") else { return nil }
-                let name = String(layer.tensorName.dropLast(7))
-                return name.utf8.allSatisfy {
-                    $0 < 0x80
-                        && ($0 == 0x5F || $0 == 0x2E || Character(UnicodeScalar($0)).isLetter || Character(UnicodeScalar($0)).isNumber)
-                }
-                    ? name : nil
-            }
-        }
-        let (filters, matrices) = (modules(true), modules(false))
-        guard filters.count + matrices.count == catalog.layers.count, catalog.layers.count <= 8 else { return hint }
-        switch hint {
-        case .describeChain: return .describeChain(matrices)
-        case .describeImages: return matrices.isEmpty ? hint : .describeImages(filters, matrices)
-        default: return hint
-        }
+    /// A hint about words for the network, with words that describe the checkpoint's own layers where some can be found that run.
+    private static func naming(_ hint: Hint, _ checkpoint: Checkpoint) -> Hint {
+        guard case .describeNetwork = hint else { return hint }
+        let words = SuggestedWords(checkpoint).architecture?.description
+        return .describeNetwork(words, hasGraph: checkpoint.module != nil || checkpoint.graph != nil)
     }
 
     /// The network of the family that the names of the tensors are of; nil if they are of none.

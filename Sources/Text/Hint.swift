@@ -19,10 +19,8 @@ package enum Hint: Sendable, Equatable {
     case replaceExisting
     /// What was done can be done again from the beginning.
     case restart
-    /// An architecture for a plain chain of modules can be given; of these, if their names are known.
-    case describeChain([String] = [])
-    /// An architecture for a chain that reads images can be given; of these convolutions and linear layers, if their names are known.
-    case describeImages([String] = [], [String] = [])
+    /// An architecture can be given: such words, if some are known that run; whether the file has a graph of its own.
+    case describeNetwork(String? = nil, hasGraph: Bool = false)
     /// The model that an adapter changes can be given; its name if the adapter gives it.
     case giveBase(String?)
     /// The settings of a model can be given.
@@ -71,9 +69,7 @@ extension Hint: CustomStringConvertible {
         case .pickBaseKey: "a key of the base model picks one"
         case .replaceExisting: "it can be replaced"
         case .restart: "a new run can replace it"
-        case .describeChain(let names): "an architecture\(Self.chain(names)) describes a plain chain of its modules"
-        case .describeImages(let filters, let names):
-            "an architecture\(Self.chain(filters, names)) describes the modules and the operations between them"
+        case .describeNetwork(let words, let hasGraph): "an architecture" + Self.describing(words, hasGraph)
         case .giveConfiguration: "the settings can be given"
         case .giveBase(let name): "its base model\(name.map { " " + $0.quotedInMessage } ?? "") can be given"
         case .leaveOutLayer(let name): "'\(name)' can be left out"
@@ -93,14 +89,11 @@ extension Hint: CustomStringConvertible {
         }
     }
 
-    /// Modules as a chain in words, with a space before it; empty if there are none.
-    package static func chain(_ names: [String]) -> String { names.isEmpty ? "" : " '" + names.joined(separator: ",relu,") + "'" }
-
-    /// Convolutions and linear layers as a chain in words, with a space before it; empty if there are none.
-    package static func chain(_ filters: [String], _ names: [String]) -> String {
-        guard !names.isEmpty else { return "" }
-        let images = filters.map { $0 + "(padding=1),relu,maxpool(2)," }.joined()
-        return " '" + images + "flatten," + names.joined(separator: ",relu,") + "'"
+    /// What an architecture does, after its name: such words if some are known; else a file that has the operations is another way.
+    package static func describing(_ words: String?, _ hasGraph: Bool) -> String {
+        if let words { return " '\(words)' would describe its modules and the operations between them" }
+        let own = " describes its modules and the operations between them in words"
+        return hasGraph ? own : own + "; a file of torch.export or an ONNX file of the model has them"
     }
 
     /// Names in a sentence: `prob, loss and kl`.

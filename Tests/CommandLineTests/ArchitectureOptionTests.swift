@@ -95,7 +95,7 @@ import Testing
     @Test(arguments: [
         (
             "models/cifar-cnn.pt",
-            "--arch 'conv1(padding=1),relu,maxpool(2),conv2(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3' would"
+            "--arch 'conv1(padding=1),bn1,relu,maxpool(2),conv2(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3' would"
         ),
         ("graphs/frozen-traced-sorted.pt", "operation 'torch.sort': is not run: it orders numbers by their size while the model runs\n"),
     ]) func suggestionsHaveTheNamesOfTheFile(file: String, message: String) throws {

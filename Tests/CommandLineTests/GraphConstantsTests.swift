@@ -61,6 +61,42 @@ import Testing
         #expect(unread.status == 1 && unread.errors.contains("names a constant that no element reads"), "\(unread.errors)")
     }
 
+    /// The words of a program name what only its other output reads, so that they serve the state dict.
+    @Test func wordsNameWhatIsNotRead() throws {
+        let (program, state, data) = (
+            Fixtures.path("ties/outputs.pt2"), Fixtures.path("ties/outputs.pt"), Fixtures.path("ties/outputs.npz")
+        )
+        let words = try run(["info", program, "--arch"]).output.split(separator: "\n").joined()
+        #expect(words.hasSuffix(",unread(other.bias,other.weight)"), "\(words)")
+        let file = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("ties/expected.json")))
+        let expected = try #require((JSONSerialization.jsonObject(with: file) as? [String: [String: Double]])?["outputs"]?["loss"])
+        for path in [program, state] {
+            let found = try run(["eval", path, "--arch", words, "--data", data, "--format", "json"])
+            #expect(!found.errors.contains("does not read"), "\(found.errors)")
+            let document = try #require(JSONSerialization.jsonObject(with: Data(found.output.utf8)) as? [String: Any])
+            let loss = try #require((document["checkpoints"] as? [[String: Any]])?.first?["loss"] as? Double)
+            #expect(abs(loss - expected) < 2e-6)
+        }
+        let steps = "first,relu,second,relu,last"
+        for (wrong, message) in [
+            ("", "leaves out a module of the checkpoint, expected 'other'; unread(other.bias,other.weight) as one more element says that"),
+            (",unread(other.weight,other.bias,last.weight)", "names a tensor as unread that an element reads"),
+            (",unread(other.weight,nothing)", "names what is no tensor of the checkpoint"),
+        ] {
+            let result = try BuiltCommand.run("eval", state, "--arch", steps + wrong, "--data", data)
+            #expect(result.status == 1 && result.errors.contains(message), "\(result.errors)")
+        }
+        // What training leaves as it is stays in the file.
+        let written = try TemporaryFolder.with { folder in
+            _ = try run([
+                "finetune", state, "--arch", words, "--data", data, "--optimizer", "sgd", "--lr", "0.1", "--steps", "1", "--full-batch",
+                "--lambda", "0", "-o", folder + "/m.tar", "--quiet",
+            ])
+            return try (loss(folder + "/m.tar", data), run(["info", folder + "/m.tar"]).output)
+        }
+        #expect(abs(written.0 - (try self.expected("outputs"))) < 2e-6 && written.1.contains("other.weight"))
+    }
+
     /// A mask that is added to scores is no layer, whatever it is called and however many dimensions it has.
     @Test(arguments: ["ts", "scripted.ts", "pt2", "script.onnx", "dynamo.onnx"]) func masksAreNoLayers(format: String) throws {
         let found = try run(["score", Fixtures.path("ties/tokens." + format), "--layers", "all", "--format", "tsv", "--quiet"]).output

@@ -66,7 +66,7 @@ enum Flax {
             switch value {
             case .map(let members):
                 if isArray(value) { return try add(name) { name throws(Problem) in try Self.record(value, name: name) } }
-                let bias = members.first { $0.key == "bias" }?.value
+                let bias = members.first { $0.key == "bias" }.flatMap { Self.shape($0.value) }
                 for member in members {
                     let inner = name.isEmpty ? member.key : name + "." + member.key
                     guard member.key == "kernel", isArray(member.value) else {
@@ -87,6 +87,12 @@ enum Flax {
         private func isArray(_ value: MessagePackValue) -> Bool {
             if case .extended(let type, _) = value { return type == 1 || type == 3 }
             return value.member("__msgpack_chunked_array__") != nil
+        }
+
+        /// The shape of an array that is not cut into chunks.
+        private static func shape(_ value: MessagePackValue) -> [Int]? {
+            guard case .extended(_, let bytes) = value else { return nil }
+            return (try? FlaxArray(bytes))?.shape
         }
 
         private static func record(_ value: MessagePackValue, name: String) throws(Problem) -> TensorRecord {
@@ -166,92 +172,4 @@ private struct FlaxArray {
         "uint64": .u64, "uint32": .u32, "uint16": .u16, "uint8": .u8, "bool": .bool, "float8_e4m3fn": .f8e4m3fn,
         "float8_e5m2": .f8e5m2, "float8_e4m3fnuz": .f8e4m3fnuz, "float8_e5m2fnuz": .f8e5m2fnuz,
     ]
-}
-
-/// Which of a kernel's dimensions are its inputs and which its outputs.
-private struct KernelLayout {
-    let module: Substring
-    /// The dimensions of the bias beside it; nil if there is none.
-    let biasRank: Int?
-
-    init(module: Substring, bias: MessagePackValue?) {
-        self.module = module
-        var rank: Int?
-        if case .extended(_, let bytes)? = bias, let array = try? FlaxArray(bytes) { rank = array.shape.count }
-        biasRank = rank
-    }
-
-    /// The kernel as [out, in], or as [out, in, ...] if it is a convolution's [..., in, out].
-    ///
-    /// The heads of attention have kernels of three dimensions: queries, keys and values write [heads, width], the output reads them. So do layers
-    /// of the class DenseGeneral, whose default name says it.
-    func outputFirst(_ record: TensorRecord) throws(Problem) -> TensorRecord {
-        let shape = record.shape
-        guard shape.count >= 2, !shape.contains(0) else { return record }
-        let writesHeads = shape.count == 3 && (biasRank == 2 || (biasRank == nil && ["query", "key", "value"].contains(module)))
-        let readsHeads = shape.count == 3 && !writesHeads && (module == "out" || module.hasPrefix("DenseGeneral"))
-        if writesHeads { return try record.merged([shape[0], shape[1] * shape[2]]).permuted([1, 0]) }
-        if readsHeads { return try record.merged([shape[0] * shape[1], shape[2]]).permuted([1, 0]) }
-        return try record.permuted([shape.count - 1, shape.count - 2] + Array(0..<shape.count - 2))
-    }
-}
-
-extension TensorRecord {
-    /// The elements, which are in row-major order, in another shape.
-    fileprivate func merged(_ shape: [Int]) throws(Problem) -> TensorRecord {
-        if let derived { return try TensorRecord(name: name, dtype: dtype, shape: shape, values: derived) }
-        return try TensorRecord(name: name, dtype: dtype, shape: shape, bytes: bytes)
-    }
-
-    /// The same elements, which are in row-major order, with the dimensions in another order.
-    fileprivate func permuted(_ order: [Int]) throws(Problem) -> TensorRecord {
-        let outer = order.map { shape[$0] }
-        guard derived == nil else {
-            return try TensorRecord(name: name, dtype: dtype, shape: outer, values: PermutedValues(self, order: order))
-        }
-        var strides = [Int](repeating: 1, count: shape.count)
-        for place in (0..<shape.count - 1).reversed() { strides[place] = strides[place + 1] * shape[place + 1] }
-        return try TensorRecord(name: name, dtype: dtype, shape: outer, strides: order.map { strides[$0] }, offset: 0, storage: bytes)
-    }
-}
-
-/// A computed tensor with its dimensions in another order.
-private struct PermutedValues: DerivedValues {
-    let summary: String
-    var stored: [TensorRecord] { [record] }
-    var selection: [Int] { order }
-    private let record: TensorRecord
-    private let order: [Int]
-
-    init(_ record: TensorRecord, order: [Int]) {
-        self.record = record
-        self.order = order
-        summary = record.encoding ?? ""
-    }
-
-    func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
-        forEachPlace(elements) { source, place in
-            record.fill(UnsafeMutableBufferPointer(rebasing: target[place..<place + 1]), elements: source..<source + 1)
-        }
-    }
-
-    func fill(_ target: UnsafeMutableBufferPointer<Double>, elements: Range<Int>) {
-        forEachPlace(elements) { source, place in
-            record.fill(UnsafeMutableBufferPointer(rebasing: target[place..<place + 1]), elements: source..<source + 1)
-        }
-    }
-
-    private func forEachPlace(_ elements: Range<Int>, _ body: (Int, Int) -> Void) {
-        var strides = [Int](repeating: 1, count: order.count)
-        for place in (0..<order.count - 1).reversed() { strides[place] = strides[place + 1] * record.shape[place + 1] }
-        for element in elements {
-            var rest = element
-            var source = 0
-            for dimension in order.reversed() {
-                source += rest % record.shape[dimension] * strides[dimension]
-                rest /= record.shape[dimension]
-            }
-            body(source, element - elements.lowerBound)
-        }
-    }
 }

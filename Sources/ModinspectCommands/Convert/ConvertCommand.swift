@@ -47,6 +47,9 @@ struct ConvertCommand: FileCommand {
             if let problem = opened.translationProblem {
                 output.diagnostics.note("\(checkpoint): names and settings are the file's own, as it does not run: \(problem.summary)")
             }
+            if opened.tensors.contains(where: \.isTurnedKernel) {
+                output.diagnostics.note("\(checkpoint): kernels are written as PyTorch orders weights, [out, in, ...]")
+            }
             do throws(Problem) {
                 _ = try opened.tokenizerFile()
             } catch {

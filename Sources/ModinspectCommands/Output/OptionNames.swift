@@ -32,9 +32,7 @@ enum OptionNames {
         case .pickBaseKey: "--base-key KEY picks one"
         case .replaceExisting: "--force replaces it"
         case .restart: "--restart begins anew"
-        case .describeChain(let names): "--arch\(Hint.chain(names)) describes a plain chain of its modules"
-        case .describeImages(let filters, let names):
-            "--arch\(Hint.chain(filters, names)) would describe the modules and the operations between them"
+        case .describeNetwork(let words, let hasGraph): "--arch" + Hint.describing(words, hasGraph)
         case .giveConfiguration: "--config KEY=VALUE,... gives settings"
         case .giveBase(let name): "--base CHECKPOINT gives its base model\(name.map { ", " + $0.quotedInMessage } ?? "")"
         case .leaveOutLayer(let name): "--layers '!\(name)' leaves it out"

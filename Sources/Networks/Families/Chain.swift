@@ -33,23 +33,27 @@ package enum Chain {
         if let module = checkpoint.module { return (try SavedArchitecture.architecture(of: module), .file) }
         guard catalog.family == .chain else {
             throw Problem(
-                "is of no family that can be run", found: "\(catalog.family.name)", hint: .describeChain())
+                "is of no family that can be run", found: "\(catalog.family.name)", hint: .describeNetwork())
         }
         if let router = catalog.routers.first {
             throw Problem(
                 "chooses among experts, and how this model combines them is not known", subject: "tensor '\(router.tensorName)'",
-                hint: .describeChain())
+                hint: .describeNetwork())
         }
         var elements: [Architecture.Element] = []
         let layers = catalog.appearances
         for layer in layers {
-            guard case .asStored = layer.layout, layer.tensor.shape.count == 2, layer.name.hasSuffix(".weight") else {
+            guard case .asStored = layer.layout, layer.tensor.shape.count == 2, let module = ModuleNames.module(ofWeight: layer.name)
+            else {
+                let isMatrix = layer.tensor.shape.count == 2
                 throw Problem(
-                    "is not linear, and no architecture is given", subject: "tensor '\(layer.name)'",
-                    hint: .describeImages())
+                    isMatrix
+                        ? "is not named as a module's weight, and no architecture is given" : "is not linear, and no architecture is given",
+                    subject: "tensor '\(layer.name)'", expected: isMatrix ? "a name that ends in weight or kernel" : nil,
+                    hint: .describeNetwork())
             }
             if !elements.isEmpty { elements.append(.init("relu")) }
-            elements.append(.init(String(layer.name.dropLast(".weight".count))))
+            elements.append(.init(module))
         }
         return (Architecture(elements), .assumed)
     }
@@ -70,7 +74,8 @@ package enum Chain {
 
     /// - Parameter count: counts the elements that have been added.
     private static func network(
-        of checkpoint: Checkpoint, _ modules: ModuleNames, _ architecture: Architecture, constants: [String], _ input: WordInput,
+        of checkpoint: Checkpoint, _ modules: ModuleNames, _ architecture: Architecture, _ remarks: [Architecture.Remark: [String]],
+        _ input: WordInput,
         _ probe: WordInput.Probe, _ count: inout Int
     ) throws(Problem) -> Network {
         var builder = try ChainBuilder(checkpoint, modules, architecture, input, probe)
@@ -78,7 +83,7 @@ package enum Chain {
             try builder.add(element)
             count += 1
         }
-        return try builder.network(constants: constants)
+        return try builder.network(constants: remarks[.constants] ?? [], unread: remarks[.unread] ?? [])
     }
 
     /// The network of an architecture: a plain chain, or a graph in words.
@@ -87,7 +92,7 @@ package enum Chain {
     ///   not go together, where those of samples are known.
     package static func network(of checkpoint: Checkpoint, _ architecture: Architecture) throws(Problem) -> Network {
         let modules = ModuleNames(checkpoint)
-        let (constants, architecture) = try architecture.withoutConstants(modules) { checkpoint[$0] != nil }
+        let (remarks, architecture) = try architecture.withoutRemarks(modules) { checkpoint[$0] != nil }
         let input = try WordInput(architecture, modules, checkpoint)
         // Of several shapes that samples may have, that which goes furthest is meant.
         var failure: Problem?
@@ -95,9 +100,9 @@ package enum Chain {
         for probe in input.probes {
             var count = 0
             do throws(Problem) {
-                let network = try network(of: checkpoint, modules, architecture, constants: constants, input, probe, &count)
+                let network = try network(of: checkpoint, modules, architecture, remarks, input, probe, &count)
                 guard let other = probe.other, (try? network.shapes(for: other)) == nil else { return network }
-                return try self.network(of: checkpoint, modules, architecture, constants: constants, input, probe.fixed, &count)
+                return try self.network(of: checkpoint, modules, architecture, remarks, input, probe.fixed, &count)
             } catch {
                 if failure == nil || count > furthest || (count == furthest && probe.batch != nil) { failure = error }
                 furthest = max(furthest, count)
@@ -117,6 +122,8 @@ private struct ChainBuilder {
     private var used: Set<String> = []
     private var width: Int?
     private var isFirst = true
+    /// The convolution of Keras or Flax whose images still have their channels first.
+    private var imageKernel: String?
 
     init(
         _ checkpoint: Checkpoint, _ modules: ModuleNames, _ architecture: Architecture, _ input: WordInput, _ probe: WordInput.Probe
@@ -133,6 +140,7 @@ private struct ChainBuilder {
 
     mutating func add(_ element: Architecture.Element) throws(Problem) {
         defer { isFirst = false }
+        try checkKernels(of: element)
         if let module = modules.module(of: element, in: checkpoint) {
             try add(module: module.name, module.tensors, element)
             return try graph.keepLabel(of: element)
@@ -146,14 +154,41 @@ private struct ChainBuilder {
         try graph.add(element, modules: modules.names.filter { !$0.isEmpty })
     }
 
+    /// Checks that an element can read kernels of Keras or Flax, which are turned round from [..., in, out]. These libraries have the channels of
+    /// images last, so that a layer after a flattening reads numbers in another order.
+    private mutating func checkKernels(of element: Architecture.Element) throws(Problem) {
+        let module = modules.module(of: element, in: checkpoint)
+        let kernels = [module.flatMap { ModuleNames.weight(of: $0.tensors) }] + element.settings.map { checkpoint[$0.value] }
+        let kernel = kernels.lazy.compactMap { $0 }.first { $0.isTurnedKernel }
+        if let kernel {
+            if kernel.shape.count > 2 { imageKernel = kernel.name }
+            guard module != nil || (element.name.lowercased() != "matmul" && !element.settings.contains(.init("layout", "in_out"))) else {
+                throw Problem(
+                    "reads a kernel of Keras or Flax, which is turned round to [out, in]", setting: .architecture, subject: "'\(element)'",
+                    expected: "linear(weight=\(kernel.name))")
+            }
+        } else if module == nil, let image = imageKernel {
+            switch element.name.lowercased() {
+            case "transpose", "adaptiveavgpool", "adaptiveavgpool2d", "globalavgpool", "mean", "max": imageKernel = nil
+            case "flatten", "reshape":
+                throw Problem(
+                    "has the channels first, and '\(image)' is of Keras or Flax, which have them last", setting: .architecture,
+                    subject: "'\(element)'", expected: "transpose(0,2,3,1) before it")
+            default: break
+            }
+        }
+    }
+
     private mutating func add(
         module name: String, _ tensors: [String: TensorRecord], _ element: Architecture.Element
     ) throws(Problem) {
         let subject = "'\(element)'"
         guard used.insert(name).inserted else { throw Problem("names a module twice", setting: .architecture, subject: subject) }
         if tensors["in_proj_weight"] != nil { return try add(attention: name, tensors, element) }
-        func parameter(_ part: String, _ shape: [Int]) -> NetworkGraph.Parameter { .init(name + "." + part, shape: shape) }
-        guard let weight = tensors["weight"] ?? tensors["running_mean"] else {
+        func parameter(_ part: String, _ shape: [Int]) -> NetworkGraph.Parameter {
+            .init(tensors[part]?.name ?? name + "." + part, shape: shape)
+        }
+        guard let weight = ModuleNames.weight(of: tensors) ?? tensors["running_mean"] else {
             throw Problem("has no weight", setting: .architecture, subject: subject, found: tensors.keys.sorted().listed())
         }
         guard weight.dtype.isFloatingPoint, !weight.shape.contains(0) else {
@@ -179,11 +214,11 @@ private struct ChainBuilder {
             }
         case 2:
             operation = Linear()
-            parameters.append(parameter("weight", shape))
+            parameters.append(.init(weight.name, shape: shape))
             width = shape[0]
         case 4:
             operation = try ChainOperations.convolution(&settings)
-            parameters.append(parameter("weight", shape))
+            parameters.append(.init(weight.name, shape: shape))
             width = shape[0]
         default:
             throw Problem(
@@ -241,7 +276,7 @@ private struct ChainBuilder {
         return Anatomy()
     }
 
-    func network(constants: [String]) throws(Problem) -> Network {
+    func network(constants: [String], unread: [String]) throws(Problem) -> Network {
         let finished = try graph.graph(input: probe.input)
         let read = Set(finished.nodes.flatMap { $0.parameters.map { checkpoint.ties.first($0.tensor) } })
         if let unread = constants.first(where: { !read.contains(checkpoint.ties.first($0)) }) {
@@ -249,9 +284,16 @@ private struct ChainBuilder {
                 "names a constant that no element reads", setting: .architecture, expected: "tensors that elements name",
                 found: "'\(unread)'")
         }
+        if let other = unread.first(where: { read.contains(checkpoint.ties.first($0)) }) {
+            throw Problem(
+                "names a tensor as unread that an element reads", setting: .architecture, expected: "tensors that no element names",
+                found: "'\(other)'")
+        }
         // What the file's own graph does not read, as what only another output is made of, or settings of operators, may be left out.
         var readByGraph: Set<String>?
+        let left = Set(unread)
         func isRead(_ tensor: String) -> Bool {
+            if left.contains(tensor) { return false }
             guard let graph = checkpoint.graph else { return true }
             if readByGraph == nil {
                 let own = try? ONNXNetwork.network(of: checkpoint, graph: graph)
@@ -260,11 +302,13 @@ private struct ChainBuilder {
             return readByGraph?.contains(tensor) ?? true
         }
         for name in modules.names where !used.contains(name) {
-            let left = modules[name]?.tensors.values.filter { $0.dtype.isFloatingPoint && !isConstant($0) } ?? []
-            guard let tensor = left.map(\.name).sorted().first(where: { !read.contains(checkpoint.ties.first($0)) && isRead($0) })
+            let others = modules[name]?.tensors.values.filter { $0.dtype.isFloatingPoint && !isConstant($0) } ?? []
+            guard let tensor = others.map(\.name).sorted().first(where: { !read.contains(checkpoint.ties.first($0)) && isRead($0) })
             else { continue }
             throw Problem(
-                "leaves out a module of the checkpoint", setting: .architecture, expected: "'\(name.isEmpty ? tensor : name)'")
+                "leaves out a module of the checkpoint", setting: .architecture, expected: "'\(name.isEmpty ? tensor : name)'",
+                hint: .words("unread(\(others.map(\.name).sorted().joined(separator: ","))) as one more element says that nothing reads it")
+            )
         }
         let shape = graph.shape(of: finished.output)
         guard let width = shape?.last ?? width, input.isKnown else { throw Problem("has no layer with weights", setting: .architecture) }
@@ -275,7 +319,7 @@ private struct ChainBuilder {
         // A graph is no chain, and whatever takes its layers for one must refuse it.
         if graph.isGraph { anatomy = parts(of: &result) } else { anatomy.layers = graph.layers }
         return try result.network(of: checkpoint, outputWidth: width, anatomy: anatomy) {
-            $0.hasSuffix("num_batches_tracked") || ONNXNetwork.isSetting($0, in: checkpoint)
+            $0.hasSuffix("num_batches_tracked") || left.contains($0) || ONNXNetwork.isSetting($0, in: checkpoint)
         }
     }
 }

@@ -8,11 +8,11 @@ enum SavedArchitecture {
     /// - Throws: ``Problem`` if a module's computation is not in the file, or cannot be part of a chain.
     static func architecture(of module: SavedModule) throws(Problem) -> Architecture {
         if module.className == SavedModule.graph {
-            throw Problem("is an ONNX graph, whose operations are not run", hint: .describeChain())
+            throw Problem("is an ONNX graph, whose operations are not run", hint: .describeNetwork())
         }
         if module.className == SavedModule.program {
             throw module.graphProblem
-                ?? Problem("is an exported program whose graph is not read", expected: "one of torch.export.save", hint: .describeChain())
+                ?? Problem("is an exported program whose graph is not read", expected: "one of torch.export.save", hint: .describeNetwork())
         }
         guard isSequential(module) || classes.contains(shortName(module)) else {
             if module.isScript {
@@ -20,11 +20,11 @@ enum SavedArchitecture {
                     ?? Problem(
                         "is a module with its own forward function in TorchScript, which is not run",
                         expected: "a program of torch.export.save, or an architecture",
-                        found: module.className.quotedInMessage, hint: .describeChain())
+                        found: module.className.quotedInMessage, hint: .describeNetwork())
             }
             throw Problem(
                 "is a module with its own forward function, which is not in the file", found: module.className.quotedInMessage,
-                hint: .describeChain())
+                hint: .describeNetwork())
         }
         var elements: [Architecture.Element] = []
         do throws(Problem) {
@@ -59,10 +59,12 @@ enum SavedArchitecture {
     private static func effective(_ architecture: Architecture, _ modules: ModuleNames) -> [(
         element: Architecture.Element, meaning: String
     )] {
-        let steps = (try? architecture.withoutConstants(modules) { _ in true })?.steps ?? architecture
-        return steps.elements.compactMap { element in
+        let steps = (try? architecture.withoutRemarks(modules) { _ in true })?.steps ?? architecture
+        return steps.elements.enumerated().compactMap { place, element in
+            // The shape of samples changes nothing.
+            if place == 0, WordInput.isInput(element), modules[element.name]?.tensors.isEmpty ?? true { return nil }
             if let module = modules[element.name], !module.tensors.isEmpty {
-                let shape = (module.tensors["weight"] ?? module.tensors["running_mean"])?.shape ?? []
+                let shape = (ModuleNames.weight(of: module.tensors) ?? module.tensors["running_mean"])?.shape ?? []
                 return (element, meaning(ofModule: module.name, rank: shape.count, element, module.tensors))
             }
             guard let operation = try? ChainOperations.operation(element) else { return (element, "\(element)") }
@@ -112,7 +114,7 @@ enum SavedArchitecture {
                 subject: subject,
                 expected: isOwn ? nil : "one of \(classes.sorted().joined(separator: ", "))",
                 found: module.className.quotedInMessage,
-                hint: .describeChain())
+                hint: .describeNetwork())
         }
         do throws(Problem) {
             elements.append(try element(kind, SavedSettings(module)))

@@ -93,7 +93,8 @@ struct WordGraph {
             let candidates = (modules + known).map { (compared: String($0.prefix { $0 != "(" }), name: String($0.prefix { $0 != "(" })) }
             throw Problem(
                 "is neither a module of the checkpoint nor an operation", setting: .architecture, subject: "'\(element.name)'",
-                expected: "one of the modules \(modules.listed()), or \(known.joined(separator: ", "))",
+                expected: (modules.isEmpty ? "one of the operations " : "one of the modules \(modules.listed()), or ")
+                    + known.joined(separator: ", "),
                 hint: .nearest(GlobPattern(element.name).nearest(in: candidates, count: 1)))
         }
         try keepLabel(of: element)

@@ -142,7 +142,7 @@ struct WordInput {
         for element in elements {
             if let module = modules.module(of: element, in: checkpoint) {
                 if let product = module.tensors["in_proj_weight"], product.shape.count == 2 { return [product.shape[1]] }
-                guard let weight = module.tensors["weight"] ?? module.tensors["running_mean"] else { return nil }
+                guard let weight = ModuleNames.weight(of: module.tensors) ?? module.tensors["running_mean"] else { return nil }
                 if weight.shape.count == 1 {
                     if module.tensors["running_mean"] != nil { leading.pass(BatchNorm(), channels: weight.shape[0]) }
                 } else {

@@ -1,0 +1,59 @@
+import Checkpoints
+import Text
+
+/// The elements that say something of tensors and are no steps of the network: their place means nothing, and they make no output.
+extension Architecture {
+    /// What an element says of the tensors that it names.
+    enum Remark: String, CaseIterable {
+        /// The network reads them and has not learned them: `constants(mask,angles)`.
+        case constants
+        /// The checkpoint has them and the network does not read them: `unread(logvar.weight,logvar.bias)`.
+        case unread
+
+        var expected: String {
+            switch self {
+            case .constants: "tensors that no training changes"
+            case .unread: "tensors that the network does not read"
+            }
+        }
+    }
+
+    /// What an element says of tensors; nil for a step. A module of that name is one.
+    private static func remark(_ element: Element, _ modules: ModuleNames) -> Remark? {
+        guard let remark = Remark(rawValue: element.name), element.label == nil, !element.settings.isEmpty,
+            modules[element.name]?.tensors.isEmpty ?? true
+        else { return nil }
+        return remark
+    }
+
+    /// The tensors that the words name as constants and as unread, and the elements that are steps of the network.
+    ///
+    /// - Throws: ``Problem`` for a name that is no tensor.
+    func withoutRemarks(
+        _ modules: ModuleNames, isTensor: (String) -> Bool
+    ) throws(Problem) -> (remarks: [Remark: [String]], steps: Architecture) {
+        var remarks: [Remark: [String]] = [:]
+        var steps: [Element] = []
+        for element in elements {
+            guard let remark = Self.remark(element, modules) else {
+                steps.append(element)
+                continue
+            }
+            for setting in element.settings {
+                guard setting.name == nil, isTensor(setting.value) else {
+                    throw Problem(
+                        "names what is no tensor of the checkpoint", setting: .architecture, subject: "'\(element)'",
+                        expected: remark.expected, found: "'\(setting)'")
+                }
+                remarks[remark, default: []].append(setting.value)
+            }
+        }
+        return (remarks, remarks.isEmpty ? self : Architecture(steps))
+    }
+
+    /// The same words, which say something of tensors too.
+    func naming(_ remark: Remark, _ tensors: [String]) -> Architecture {
+        guard !tensors.isEmpty else { return self }
+        return Architecture(elements + [Element(remark.rawValue, tensors.map { Setting(nil, $0) })])
+    }
+}
