@@ -91,11 +91,48 @@ import Testing
                 && result.text.contains("conv.maxpool"), "\(result.text)")
     }
 
+    /// What is suggested runs: a kernel of one place needs no padding, and a batch norm has its place.
+    @Test func suggestionsRun() throws {
+        let files = [
+            "n.safetensors": try SafetensorsFile.bytes([
+                (name: "0.weight", shape: [2, 1, 1, 1], values: [1, 2]), (name: "1.weight", shape: [2], values: [1, 1]),
+                (name: "1.bias", shape: [2], values: [0, 0]), (name: "1.running_mean", shape: [2], values: [0, 0]),
+                (name: "1.running_var", shape: [2], values: [1, 1]),
+                (name: "3.weight", shape: [3, 32], values: (0..<96).map { Float($0 % 7) }),
+            ])
+        ]
+        let words = "0,1,relu,maxpool(2),flatten,3"
+        let refused = try HandWorkedModel.shell("$M eval n.safetensors --data pictures --labels y", files: files)
+        #expect(
+            refused.errors.contains("; --arch '\(words)' would describe its modules and the operations between them"), "\(refused.errors)")
+        let run = try HandWorkedModel.shell("$M eval n.safetensors --data pictures --labels y --arch '\(words)'", files: files)
+        #expect(run.status == 0, "\(run.errors)")
+    }
+
+    /// Words without a module's name in the checkpoint do not list modules.
+    @Test func aFileWithoutModulesHasOperationsAlone() throws {
+        let files = ["n.safetensors": try SafetensorsFile.bytes([(name: "W", shape: [3, 3], values: HandWorkedModel.identity)])]
+        let result = try HandWorkedModel.shell("$M eval n.safetensors --data x --labels y --arch 'fc'", files: files)
+        #expect(result.errors.contains("expected one of the operations relu, "), "\(result.errors)")
+    }
+
+    /// The widths in a message are those of samples.
+    @Test func aWrongWidthIsThatOfASample() throws {
+        let result = try HandWorkedModel.shell(
+            "$M eval m.safetensors --data x --labels y --arch 'input(4),linear(weight=fc1.weight),relu,fc2,relu,fc3'")
+        #expect(result.errors.contains("the layer reads a different width, expected 3 numbers, found 4"), "\(result.errors)")
+    }
+
     /// An architecture that is suggested has the names of the file.
     @Test(arguments: [
         (
             "models/cifar-cnn.pt",
             "--arch 'conv1(padding=1),bn1,relu,maxpool(2),conv2(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3' would"
+        ),
+        // Two heads are no chain.
+        (
+            "ties/outputs.pt",
+            "found unknown; --arch describes its modules and the operations between them in words; a file of torch.export or an ONNX file"
         ),
         ("graphs/frozen-traced-sorted.pt", "operation 'torch.sort': is not run: it orders numbers by their size while the model runs\n"),
     ]) func suggestionsHaveTheNamesOfTheFile(file: String, message: String) throws {

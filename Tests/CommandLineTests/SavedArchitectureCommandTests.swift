@@ -75,6 +75,17 @@ import Testing
             result.errors.contains("contradicts the architecture that the file holds, expected 'tanh', found 'relu'"), "\(result.errors)")
     }
 
+    /// The shape of a sample changes nothing that a file of modules says.
+    @Test func theShapeOfSamplesContradictsNothing() throws {
+        let losses = try JSONDecoder().decode([String: Double].self, from: Data(contentsOf: URL(fileURLWithPath: folder + "losses.json")))
+        let result = try BuiltCommand.run(
+            "eval", folder + "plain.pt", "--data", folder + "plain.npz", "--arch", "input(2x3),flatten,1,tanh,3.0,leakyrelu(0.2),4",
+            "--format", "tsv", "--quiet")
+        let rows = result.rows
+        let column = try #require(rows.first?.firstIndex(of: "loss"), "\(result.errors)")
+        #expect(abs(try #require(Double(rows[1][column])) - (try #require(losses["plain"]))) < 1e-5)
+    }
+
     @Test func aModelThatReproducesItsInputHasNoClasses() throws {
         let result = try BuiltCommand.run("eval", folder + "autoencoder.pt", "--data", folder + "autoencoder.npz")
         #expect(result.status == 1 && result.output.isEmpty)

@@ -104,7 +104,9 @@ package enum Chain {
                 guard let other = probe.other, (try? network.shapes(for: other)) == nil else { return network }
                 return try self.network(of: checkpoint, modules, architecture, remarks, input, probe.fixed, &count)
             } catch {
-                if failure == nil || count > furthest || (count == furthest && probe.batch != nil) { failure = error }
+                // Of those that go equally far, the last: it reads rows of numbers as sequences. A width is wrong without that.
+                let isSame = error.what == Linear.widthProblem && error.what == failure?.what
+                if failure == nil || count > furthest || (count == furthest && probe.batch != nil && !isSame) { failure = error }
                 furthest = max(furthest, count)
             }
         }
