@@ -57,7 +57,7 @@ struct Impostor {
     static let keras = Impostor(
         problem: "is a Keras model or another HDF5 file, which is not supported",
         hint: .words(
-            "in Python: m = keras.models.load_model(FILE); m.export('model.onnx', format='onnx') keeps the graph; of the weights alone, "
+            "in Python: m = keras.models.load_model(FILE); m(m.inputs); m.export('model.onnx', format='onnx') keeps the graph; of the weights alone, "
                 + "numpy.savez('model.npz', **{w.path: w.numpy() for w in m.weights})"))
 
     static let scikitLearn = Impostor(
@@ -78,7 +78,9 @@ struct Impostor {
         ),
         (
             "is a TensorFlow SavedModel, which is not supported",
-            "in Python: numpy.savez('model.npz', **{v.name: v.numpy() for v in tf.saved_model.load(FOLDER).variables})",
+            .words(
+                "python -m tf2onnx.convert --saved-model FOLDER --output model.onnx keeps the graph; of the weights alone, in Python: "
+                    + "numpy.savez('model.npz', **{v.name: v.numpy() for v in tf.saved_model.load(FOLDER).variables})"),
             { $0 == "saved_model.pb" || $0 == "saved_model.pbtxt" }
         ),
         (

@@ -53,6 +53,7 @@ struct ForeignFormatTests {
         }
         let keras = try opened(["model.weights.h5": [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]])
         #expect(keras?.contains("is a Keras model") == true)
+        #expect(keras?.contains("m(m.inputs); m.export('model.onnx', format='onnx') keeps the graph") == true)
     }
 
     @Test func aModelThatIsReadCountsBeforeOthers() throws {

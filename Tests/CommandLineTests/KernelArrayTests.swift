@@ -30,10 +30,15 @@ struct KernelArrayTests {
         #expect(abs(found - wanted) < 1e-5, "\(found), not \(wanted)")
     }
 
-    @Test(arguments: named + ["vars.npz"]) func kernelsAreReadAsTheirLibrariesStoreThem(file: String) throws {
+    @Test(arguments: named + ["vars.npz", "tensorflow.npz"]) func kernelsAreReadAsTheirLibrariesStoreThem(file: String) throws {
         let checkpoint = try Checkpoint.open(path(file))
         let names = checkpoint.tensors.map(\.name)
-        let layers = file == "vars.npz" ? ["dense/", "dense_1/", "dense_2/"] : ["h1", "h2", "out"]
+        let layers =
+            switch file {
+            case "vars.npz": ["dense/", "dense_1/", "dense_2/"]
+            case "tensorflow.npz": ["/0/", "/1/", "/2/"]
+            default: ["h1", "h2", "out"]
+            }
         let words = try layers.map { layer in
             let own = names.filter { $0.contains(layer) }
             let weight = try #require(own.first { checkpoint[$0]?.shape.count == 2 })

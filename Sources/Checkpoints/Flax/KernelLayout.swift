@@ -85,13 +85,14 @@ enum KernelNames {
         return (turned, isAssumed)
     }
 
+    private static let endings = [":0", "/.ATTRIBUTES/VARIABLE_VALUE"]
     private static let kernels: Set<Substring> = ["kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"]
 
     /// The name of a kernel's module and those that its bias may have; nil for any other array.
     ///
-    /// Keras 2 ends the names of variables in `:0`; Keras 3 saves the variables of a layer as `LAYER/vars/0`, `LAYER/vars/1`, ...
+    /// Keras 2 ends the names of variables in `:0`, TensorFlow's checkpoints in a path; Keras 3 saves the variables of a layer as `LAYER/vars/0`, `LAYER/vars/1`, ...
     private static func kernel(of name: String) -> (module: Substring, biases: [String])? {
-        let ending: Substring = name.hasSuffix(":0") ? ":0" : ""
+        let ending = endings.first(where: name.hasSuffix) ?? ""
         let own = name.dropLast(ending.count)
         let start = own.lastIndex(where: { $0 == "/" || $0 == "." }).map { own.index(after: $0) } ?? own.startIndex
         let (front, last) = (own[..<start], own[start...])
