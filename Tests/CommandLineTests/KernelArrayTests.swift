@@ -78,6 +78,15 @@ struct KernelArrayTests {
             "\(result.errors)")
     }
 
+    /// Without biases, the names of layers and variables say which kernels are depthwise.
+    @Test func convolutionsWithoutBiasesAreThoseOfKeras() throws {
+        let words =
+            "input(3x7x7),conv_dw_1(groups=3),block_depthwise(groups=3),relu,block_project,conv(weight=sequential_2/sep/depthwise_kernel,groups=6),"
+            + "conv(weight=sequential_2/sep/pointwise_kernel,bias=sequential_2/sep/bias),globalavgpool,flatten,fc"
+        let (found, wanted) = (try loss("bare.npz", data: "images.npz", words), try expected("bare.npz"))
+        #expect(abs(found - wanted) < 1e-5, "\(found), not \(wanted)")
+    }
+
     @Test func aTransposedConvolutionHasTheSidesThatItsBiasShows() throws {
         let catalog = LayerCatalog(try Checkpoint.open(path("up.npz")))
         let layer = try #require(catalog.layers.first)

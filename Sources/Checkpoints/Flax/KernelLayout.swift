@@ -53,7 +53,7 @@ struct KernelLayout {
         let name = module.lowercased()
         if name.contains("transpose") { return false }
         if let bias { return bias.count == 1 && bias[0] != filters && bias[0] == shape[shape.count - 2] * filters }
-        return filters == 1 && (name.contains("depthwise") || name.hasPrefix("dw") || name.contains("_dw") || name.hasSuffix("dwconv"))
+        return name.contains("depthwise") || filters == 1 && (name.hasPrefix("dw") || name.contains("_dw") || name.hasSuffix("dwconv"))
     }
 }
 
