@@ -87,6 +87,19 @@ struct KernelArrayTests {
         #expect(abs(found - wanted) < 1e-5, "\(found), not \(wanted)")
     }
 
+    @Test func normsOfKerasHaveTheirEpsilon() throws {
+        let words = "input(3x7x7),conv,norm(eps=0.001),relu,globalavgpool,flatten,last(eps=0.01),fc"
+        let (found, wanted) = (try loss("normed.npz", data: "images.npz", words), try expected("normed.npz"))
+        #expect(abs(found - wanted) < 1e-5, "\(found), not \(wanted)")
+        let result = try BuiltCommand.run([
+            "eval", path("normed.npz"), "--data", path("images.npz"), "--arch", words.replacingOccurrences(of: "(eps=0.001)", with: ""),
+        ])
+        #expect(
+            result.status == 1
+                && result.errors.contains("'norm': is a norm of Keras without its epsilon, expected 'norm(eps=0.001)', which is Keras's"),
+            "\(result.errors)")
+    }
+
     @Test func aTransposedConvolutionHasTheSidesThatItsBiasShows() throws {
         let catalog = LayerCatalog(try Checkpoint.open(path("up.npz")))
         let layer = try #require(catalog.layers.first)

@@ -24,6 +24,7 @@ package struct ModuleNames: Sendable {
             // Keras 2 ends the names of variables so.
             modules[place].tensors[String(last.hasSuffix(":0") ? last.dropLast(2) : last)] = tensor
         }
+        for place in modules.indices { Self.renameNorm(&modules[place].tensors) }
         self.modules = modules
         self.places = places
         var barePlaces: [Substring: Int] = [:]
@@ -45,6 +46,24 @@ package struct ModuleNames: Sendable {
         guard names.count > 1, let first = names.first else { return nil }
         guard let scope = first.hasPrefix("params.") ? "params." : first.firstIndex(of: "/").map({ first[...$0] }) else { return nil }
         return names.allSatisfy { $0.hasPrefix(scope) && $0.count > scope.count } ? scope : nil
+    }
+
+    /// What Keras calls the tensors of a norm, and PyTorch.
+    private static let norms: [(keras: String, torch: String)] = [
+        ("gamma", "weight"), ("beta", "bias"), ("moving_mean", "running_mean"), ("moving_variance", "running_var"),
+    ]
+
+    /// Gives the tensors of a norm of Keras PyTorch's last names. A gamma alone is the scale of a layer.
+    private static func renameNorm(_ tensors: inout [String: TensorRecord]) {
+        guard tensors["beta"] != nil || tensors["moving_mean"] != nil, norms.allSatisfy({ tensors[$0.torch] == nil }) else { return }
+        for (keras, torch) in norms { tensors[torch] = tensors.removeValue(forKey: keras) }
+    }
+
+    /// Whether the tensors of a module are a norm of Keras, whose default for epsilon is another than PyTorch's.
+    package static func isNormOfKeras(_ tensors: [String: TensorRecord]) -> Bool {
+        (tensors["running_mean"] ?? tensors["bias"]).map { tensor in
+            norms.contains { tensor.name.hasSuffix($0.keras) || tensor.name.hasSuffix($0.keras + ":0") }
+        } ?? false
     }
 
     /// A layer's weights among the tensors of its module: PyTorch's, or the kernel of Keras or Flax.

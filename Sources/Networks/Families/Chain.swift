@@ -205,6 +205,11 @@ private struct ChainBuilder {
         switch shape.count {
         case 1:
             let channels = shape[0]
+            guard !ModuleNames.isNormOfKeras(tensors) || element.settings.contains(where: { $0.name == "eps" }) else {
+                throw Problem(
+                    "is a norm of Keras without its epsilon", setting: .architecture, subject: subject,
+                    expected: "'\(element.name)(eps=0.001)', which is Keras's default, or the layer's own")
+            }
             if tensors["weight"] != nil { parameters.append(parameter("weight", [channels])) }
             if tensors["bias"] != nil { parameters.append(parameter("bias", [channels])) }
             if tensors["running_mean"] != nil {
