@@ -18,6 +18,12 @@ package struct LoadedModel: Sendable {
         return "the graph in its file" + (network.fixedLength.map { ", on sequences of \($0) token\($0 == 1 ? "" : "s")" } ?? "")
     }
 
+    /// The tensors of the checkpoint that the network does not read, those that words name so among them; not counts of batches.
+    package var unreadTensors: [String] {
+        let named = architecture?.elements.filter { $0.name == Architecture.Remark.unread.rawValue }.flatMap { $0.settings.map(\.value) }
+        return network.unusedTensors + (named ?? [])
+    }
+
     /// Whether the network is the graph of operators that the file holds.
     package let isGraph: Bool
 

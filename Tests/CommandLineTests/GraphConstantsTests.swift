@@ -86,6 +86,14 @@ import Testing
             let result = try BuiltCommand.run("eval", state, "--arch", steps + wrong, "--data", data)
             #expect(result.status == 1 && result.errors.contains(message), "\(result.errors)")
         }
+        // What nothing reads does not follow its neurons.
+        try TemporaryFolder.with { folder in
+            _ = try run(["cluster", state, "--layers", "first.weight", "-k", "2", "--quiet", "-o", folder + "/c.tsv"])
+            let found = try run(["permute", state, "--arch", words, "--clusters", folder + "/c.tsv", "-o", folder + "/m.tar"])
+            #expect(
+                found.errors.contains("'other.bias' and 1 other, which the network does not read, stay as in the checkpoint"),
+                "\(found.errors)")
+        }
         // What training leaves as it is stays in the file.
         let written = try TemporaryFolder.with { folder in
             _ = try run([

@@ -48,6 +48,7 @@ struct ExtractCommand: FileCommand {
             let given = try ClusterFile(path: clusters.path)
             let model = try source.load(checkpoint, output.diagnostics, architecture: architecture.architecture)
             output.diagnostics.describe(model)
+            output.diagnostics.describeUnread(of: model)
             let extraction = try ClusterExtraction(
                 model.checkpoint, network: model.network,
                 layers: model.ablatedLayers(given.clusters(for: model.catalog), matching: layers.patterns), cluster: cluster)

@@ -48,6 +48,7 @@ struct PermuteCommand: FileCommand {
             let given = try ClusterFile(path: clusters.path)
             let model = try source.load(checkpoint, output.diagnostics, architecture: architecture.architecture)
             output.diagnostics.describe(model)
+            output.diagnostics.describeUnread(of: model)
             let order = try ClusterOrder(
                 model.checkpoint, network: model.network,
                 layers: model.ablatedLayers(given.clusters(for: model.catalog), matching: layers.patterns))

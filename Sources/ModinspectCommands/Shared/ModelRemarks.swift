@@ -22,6 +22,16 @@ extension Diagnostics {
         }
     }
 
+    /// Says which tensors do not follow when neurons move or go, as nothing that runs reads them.
+    func describeUnread(of model: LoadedModel) {
+        let tensors = model.unreadTensors
+        guard let first = tensors.first else { return }
+        let others = tensors.count > 1 ? " and \(ByteText.counted(tensors.count - 1, "other"))" : ""
+        note(
+            "\(model.checkpoint.path): '\(first)'\(others), which the network does not read, \(others.isEmpty ? "stays" : "stay") as in the "
+                + "checkpoint, also where the neurons are others")
+    }
+
     /// Says where the answers to prompt pairs are read by a model that gives them at masked tokens.
     func describePairs(of model: LoadedModel) {
         guard case .maskedTokens = model.network.outputKind else { return }
