@@ -61,6 +61,22 @@ struct FixedLengthTests {
         #expect(line.contains("found 4 and 8 tokens"), "\(line)")
     }
 
+    @Test(arguments: ["t.pt", "r.pt", "s.pt", "f.pt", "a.onnx"]) func layersOfSeveralTokensNeedAsMany(file: String) throws {
+        let network = try Self.network("windows-\(file)")
+        #expect(network.fixedLength == nil && network.shortestLength == 5)
+        #expect(network.input == .tokens(vocabulary: 8, positions: nil))
+        #expect(network.lengthProblem(4).map { "\($0)" } == "the model reads longer sequences, expected at least 5 tokens, found 4")
+        for length in [5, 6, 31, 200] {
+            #expect(network.lengthProblem(length) == nil)
+            _ = try network.shapes(for: .tokens(samples: 2, length: length))
+        }
+        let values = try Self.open("windows.safetensors")
+        let batch = try ReferenceValues.batch(values)
+        let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
+        let found = try #require(executor.run(batch)[network.output])
+        ReferenceValues.close(found.elements, try #require(values["output"]).floats(), within: 1e-5, file)
+    }
+
     /// A graph that runs with no length says with which it was read.
     @Test func lengthsThatNobodyGaveAreExplained() throws {
         let graph = try #require(try Self.open("whole-10-r.pt").graph)
