@@ -126,14 +126,24 @@ package struct DataFit {
         case (.inputs, .values(let values)): wanted = values.valuesPerSample
         default: return
         }
-        let length = if case .tokens(let tokens) = dataset.inputs { max(1, tokens.maximumLength) } else { 0 }
-        let batch: BatchShape = sampleShape.map { .values([1] + $0) } ?? .tokens(samples: 1, length: length)
-        let shape: [Int] = (try network.shapes(for: batch))[network.output.index].dropFirst() + []
-        guard shape.reduce(1, *) == wanted, network.anatomy.output == nil else {
-            throw Problem(
-                dataset.name, "the model has not as many outputs as there are numbers to compare them with", expected: "\(wanted) a sample",
-                found: shape.isEmpty ? "1" : shape.map(String.init).joined(separator: "x"))
+        for batch in batchesOfOne(dataset) {
+            let shape: [Int] = (try network.shapes(for: batch))[network.output.index].dropFirst() + []
+            let count = shape.reduce(1, *)
+            guard count == wanted else {
+                let found = shape.count > 1 ? "\(count) (\(shape.map(String.init).joined(separator: "x")))" : "\(count)"
+                throw Problem(
+                    dataset.name, "the model has not as many outputs as there are numbers to compare them with",
+                    expected: "\(wanted) a sample", found: found)
+            }
         }
+    }
+
+    /// The shapes of single samples: of sequences, the shortest and the longest.
+    private func batchesOfOne(_ dataset: Dataset) -> [BatchShape] {
+        if let sampleShape { return [.values([1] + sampleShape)] }
+        guard case .tokens(let tokens) = dataset.inputs else { return [] }
+        let lengths = (0..<tokens.count).map { tokens.length(of: $0) }
+        return Set([lengths.min() ?? 1, lengths.max() ?? 1]).sorted().map { .tokens(samples: 1, length: max(1, $0)) }
     }
 
     /// Outputs that are so many times the classes are not those classes: they are an embedding, or the input again, or other classes.

@@ -39,7 +39,7 @@ package struct Evaluator: Sendable {
         var used = unused
         var outcome = Outcome(classCount: classCount)
         let keepsLogits = logits != nil
-        let reading = ScoreReading(network)
+        let reading = ScoreReading(batches)
         let request = request(reading, experts: Set(unused?.nodes ?? []), keepsLogits: keepsLogits)
         // Sums need no order, but what is handed on does.
         let order = logits == nil && consume == nil ? LengthOrder(batches.dataset) : nil

@@ -58,6 +58,11 @@ package struct ScoreReading: Sendable {
         tileRows = nil
     }
 
+    /// Where the outputs for a data set are read: those that are compared with numbers as they are.
+    package init(_ batches: SampleBatches) {
+        self = batches.dataset.targets.areNumbers ? ScoreReading(output: batches.network) : ScoreReading(batches.network)
+    }
+
     /// The shape of the scores that the recorded values give.
     package func shape(of values: Tensor) -> [Int] {
         tileRows == nil ? values.shape : values.shape.dropLast() + [network.outputWidth]

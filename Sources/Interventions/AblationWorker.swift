@@ -35,7 +35,7 @@ final class AblationWorker {
         self.classCount = classCount
         self.team = team
         let network = batches.network
-        let reading = ScoreReading(network)
+        let reading = ScoreReading(batches)
         self.reading = reading
         changedReadings = plans.map { $0.layer.node == network.output ? ScoreReading(output: network) : reading }
         var changing: Set<NodeID> = []
