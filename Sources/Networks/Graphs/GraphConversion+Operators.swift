@@ -101,7 +101,7 @@ extension GraphConversion {
             throw Problem("is of a set of operators that is not run", expected: "ONNX's own", found: "'\(node.domain)'")
         }
         guard let convert = Self.operators[key] else {
-            throw Self.refusal(node, reading: node.inputs.first.flatMap { values[$0]?.shapes })
+            throw GraphFolding.constantsAlone.contains(node.operation) ? constantProblem(node) : Self.refusal(node)
         }
         do {
             return try convert(&self, index, node)
@@ -119,13 +119,8 @@ extension GraphConversion {
     static let loops: Set<String> = ["LSTM", "GRU", "RNN", "Loop", "Scan"]
 
     /// That an operator is not run, and why.
-    static func refusal(_ node: ONNXModel.Node, reading shapes: [[Int]]? = nil) -> Problem {
-        if GraphFolding.constantsAlone.contains(node.operation) {
-            return Problem(
-                "the operator is run on constants alone", subject: node.subject,
-                expected: "numbers that no sample changes, at most \(GraphNumbers.limit)", found: shapes?.first.map(words))
-        }
-        return Problem("the operator is not run" + (refusals[node.operation].map { ": \($0)" } ?? ""), subject: node.subject)
+    static func refusal(_ node: ONNXModel.Node) -> Problem {
+        Problem("the operator is not run" + (refusals[node.operation].map { ": \($0)" } ?? ""), subject: node.subject)
     }
 
     /// Why some do not.

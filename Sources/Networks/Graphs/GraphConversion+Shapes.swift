@@ -16,6 +16,7 @@ extension GraphConversion {
             "GatherElements": { conversion, index, node in [try conversion.elements(node, index)] },
             "GatherND": { conversion, _, node in [try conversion.gatherRows(node)] },
             "Expand": { conversion, _, node in [try conversion.expand(node)] },
+            "Trilu": { conversion, index, node in [try conversion.triangle(node, index)] },
             "Tile": { conversion, _, node in [try conversion.tile(node)] },
             "Resize": { conversion, _, node in [try conversion.resize(node)] },
             "DepthToSpace": { conversion, _, node in [try conversion.blocks(node, toPlaces: true)] },
