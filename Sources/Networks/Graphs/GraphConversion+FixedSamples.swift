@@ -136,22 +136,22 @@ extension GraphConversion {
 extension GraphConversion {
     /// The shapes to which a value is repeated, where the file says them for its own number of samples.
     func samplesRestored(_ value: GraphValue, repeatedTo wanted: [[Int]]) -> [[Int]] {
-        guard let samples = fixedSamples, samples > 1, let rank = value.shapes.first?.count, let lengths = wanted.first else {
-            return wanted
-        }
-        var axis = 0
+        guard let samples = fixedSamples, let rank = value.shapes.first?.count, let lengths = wanted.first else { return wanted }
+        var (axis, factor) = (0, 1)
         if let place = samplePlace(value) {
-            axis = lengths.count - rank + place.axis
-            guard place.factor == 1, place.isOfOneLength else { return wanted }
+            (axis, factor) = (lengths.count - rank + place.axis, place.factor)
+            guard place.isOfOneLength else { return wanted }
+        } else if samples == 1 {
+            return wanted
         } else if !value.shapes.allSatisfy({ $0.count < lengths.count || $0.first == 1 })
             || value.shapes.contains(where: { $0 != value.shapes[0] })
         {
             return wanted
         }
-        guard lengths.indices.contains(axis), lengths[axis] == samples else { return wanted }
+        guard lengths.indices.contains(axis), lengths[axis] == samples * factor else { return wanted }
         return probes.map { probe in
             var shape = lengths
-            shape[axis] = probe.samples
+            shape[axis] = probe.samples * factor
             return shape
         }
     }
