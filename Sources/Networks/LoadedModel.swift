@@ -111,6 +111,11 @@ package struct LoadedModel: Sendable {
         do throws(Problem) {
             _ = try Chain.network(of: checkpoint, words)
         } catch {
+            if let length = network.fixedLength {
+                throw Problem(
+                    "the network reads sequences of \(length) tokens alone, and has no words from which it can be built for others",
+                    path: checkpoint.path, found: error.subject)
+            }
             var reason = error
             (reason.setting, reason.hint) = (nil, nil)
             throw Problem("the network has no words from which it can be built again: \(reason)", path: checkpoint.path)

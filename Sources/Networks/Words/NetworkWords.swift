@@ -112,16 +112,38 @@ struct NetworkWords {
     }
 
     private mutating func mergeTables() {
-        for (index, node) in network.nodes.enumerated() where node.operation is Sum && node.inputs.count == 2 {
+        for (index, node) in network.nodes.enumerated() where node.inputs.count == 2 {
+            guard node.operation is Sum || (node.operation as? Arithmetic)?.function == .add else { continue }
             for (table, source) in [(node.inputs[1], node.inputs[0]), (node.inputs[0], node.inputs[1])] {
-                let operation = network.nodes[table.index].operation
-                let isPositions =
-                    (operation as? PositionEmbedding).map { $0.offset == 0 && $0.layout == .rows } ?? (operation is PositionRows)
-                guard isPositions, readers[table.index] == 1, tables[NodeID(index)] == nil else { continue }
+                guard isPositions(table), readers[table.index] == 1, tables[NodeID(index)] == nil else { continue }
                 merged.insert(table)
                 tables[NodeID(index)] = (source, table)
             }
         }
+    }
+
+    /// Whether a node has the rows of a table at the positions of a sequence, the first at the first.
+    private func isPositions(_ id: NodeID) -> Bool {
+        let node = network.nodes[id.index]
+        switch node.operation {
+        case let positions as PositionEmbedding: return positions.offset == 0 && positions.layout == .rows
+        case is PositionRows: return true
+        case let lookup as EntryLookup:
+            // Those of the only length that the graph reads.
+            guard let length = network.fixedLength, lookup.isOfParameter, lookup.axis == 0, let constant = lookup.constant,
+                constant.shape == [length] || constant.shape == [1, length],
+                network.parameters[node.parameters[0].index].shape.count == 2
+            else { return false }
+            return constant.numbers == Array(0..<length)
+        case is StoredValues: return node.parameters.first.map(isTableOfPositions) ?? false
+        default: return false
+        }
+    }
+
+    /// Whether a tensor has a row for each position of the only length that the graph reads, and is no mask of pairs of them.
+    private func isTableOfPositions(_ id: ParameterID) -> Bool {
+        let shape = network.parameters[id.index].shape
+        return network.fixedLength != nil && shape.count == 2 && shape[0] == network.fixedLength && shape[1] != shape[0]
     }
 
     // MARK: Parameters
@@ -268,19 +290,31 @@ struct NetworkWords {
 
     private mutating func describe(_ sum: Sum, _ id: NodeID, _ node: Node) throws(Problem) {
         guard node.inputs.count > 1 else { return add("identity", of: id) }
-        guard let (source, table) = tables[id] else { return add("add", of: id, operands: Array(node.inputs.dropFirst())) }
+        if try !describeTable(id) { add("add", of: id, operands: Array(node.inputs.dropFirst())) }
+    }
+
+    /// A sum with a table of positions.
+    ///
+    /// - Returns: whether it is one.
+    private mutating func describeTable(_ id: NodeID) throws(Problem) -> Bool {
+        guard let (source, table) = tables[id] else { return false }
         let name = try tensor(network.nodes[table.index].parameters[0], anyShape: true)
-        let isOfTokens = network.nodes[table.index].operation is PositionEmbedding
+        let isOfTokens = !(network.nodes[table.index].operation is PositionRows)
         add(isOfTokens ? "positions" : "add", [Setting(nil, name)], of: id, source: source)
+        return true
     }
 
     private mutating func describe(_ arithmetic: Arithmetic, _ id: NodeID, _ node: Node) throws(Problem) {
+        if try describeTable(id) { return }
         let names: [Arithmetic.Function: String] = [.add: "add", .multiply: "mul", .subtract: "sub", .divide: "div"]
         let commutes = arithmetic.function == .add || arithmetic.function == .multiply
         guard let name = names[arithmetic.function], commutes || !arithmetic.parameterFirst || node.parameters.isEmpty else {
             throw Problem("has no words", found: "the operation \(arithmetic.name)")
         }
         var settings: [Setting] = []
+        if arithmetic.function == .add, let parameter = node.parameters.first, node.inputs.count == 1, isTableOfPositions(parameter) {
+            return add("positions", [Setting(nil, try tensor(parameter))], of: id)
+        }
         if let parameter = node.parameters.first { settings = [Setting(nil, try tensor(parameter))] }
         add(name, settings, of: id, operands: Array(node.inputs.dropFirst()))
     }
