@@ -91,6 +91,23 @@ struct ONNXRefusalTests {
         expectProblem(Self.model([Self.product, foreign]), "node 'n' (Relu)", "'com.microsoft'")
     }
 
+    /// What of a sample is kept would depend on its place in the batch.
+    @Test func trianglesOfSamplesAreRefused() {
+        expectProblem(
+            Self.model([Self.product, Self.node("Trilu", ["h"], ["y"], name: "n")]), "node 'n' (Trilu)", "mixes the samples of a batch")
+    }
+
+    @Test func whatRunsOnConstantsAloneSaysWhatIsNone() {
+        func model(_ data: String) -> [UInt8] {
+            let square = Self.node("Mul", ["w", "w"], ["square"], name: "square")
+            let scattered = Self.node("ScatterND", [data, "w", "w"], ["s"], name: "n")
+            return Self.model([Self.product, square, scattered, Self.node("MatMul", ["h", "s"], ["y"])])
+        }
+        expectProblem(
+            model("h"), "node 'n' (ScatterND): the operator is run on constants alone", "found 'h', which is computed of the samples")
+        expectProblem(model("square"), "node 'n' (ScatterND)", "found 'square', which is made of weights")
+    }
+
     /// What stands before a loop may not go together for the samples that are tried; the loop is why the graph does not run.
     @Test func aLoopIsNamedBeforeShapesThatDoNotGoTogether() {
         let wrong = Self.node("MatMul", ["x", "w"], ["h"], name: "first")

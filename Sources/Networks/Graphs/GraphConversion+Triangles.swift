@@ -46,8 +46,8 @@ extension GraphConversion {
 
     /// Why an operator that is run on constants alone does not run on what it reads.
     func constantProblem(_ node: ONNXModel.Node) -> Problem {
-        func problem(_ found: String?) -> Problem {
-            Problem("the operator is run on constants alone", subject: node.subject, expected: "numbers that are fixed", found: found)
+        func problem(_ found: String?, expected: String = "numbers that are fixed") -> Problem {
+            Problem("the operator is run on constants alone", subject: node.subject, expected: expected, found: found)
         }
         for input in node.inputs {
             guard let value = values[input] else { continue }
@@ -57,7 +57,9 @@ extension GraphConversion {
                 return problem(
                     dependsOnSamples(site) ? "'\(input)', which is computed of the samples" : "'\(input)', which is made of weights")
             case .parameter(let stored):
-                if numbers(value, isSetting: true) == nil { return problem("the tensor '\(stored.tensor)' of \(words(stored.shape))") }
+                guard numbers(value, isSetting: true) == nil else { continue }
+                return problem(
+                    "the tensor '\(stored.tensor)' of \(words(stored.shape))", expected: "tensors of at most \(Self.settingLimit) numbers")
             }
         }
         return Problem(

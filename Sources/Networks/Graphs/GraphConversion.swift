@@ -96,7 +96,7 @@ struct GraphConversion {
     }
 
     /// The most elements of a stored tensor that are read as settings of an operator.
-    private static let settingLimit = 1 << 16
+    static let settingLimit = 1 << 16
     /// The most whole numbers or truth values of a stored tensor, such as a mask.
     private static let constantLimit = 1 << 24
 
