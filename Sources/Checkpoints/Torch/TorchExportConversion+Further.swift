@@ -51,8 +51,7 @@ extension TorchExportConversion {
         case "var", "std": return try deviation(node, name)
         case "_weight_norm": return try weightNorm(node, name)
         case "linalg_vector_norm":
-            let dims = node["dim"] == nil ? [] : try integers(node, "dim")
-            guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
+            let dims = try reducedDimensions(node)
             let (order, keeps) = (real(node, "ord", 2), flag(node, "keepdim") ? 1 : 0)
             guard order == 2 || order == 1 || order.isInfinite else {
                 throw Problem("is a norm of another order than is run", expected: "1, 2 or infinity", found: "\(order)")
@@ -139,8 +138,8 @@ extension TorchExportConversion {
     /// The variance, or its root, with the number of entries less a correction.
     private mutating func deviation(_ node: Node, _ name: String) throws(Problem) -> String {
         let tensor = try tensor(node, "self")
-        let dims = node["dim"] == nil ? [] : try integers(node, "dim")
-        guard !dims.isEmpty, let shape = program.shapes[tensor] else { throw Problem("is over all numbers of the batch") }
+        let dims = try reducedDimensions(node)
+        guard let shape = program.shapes[tensor] else { throw Problem("reads a tensor without a shape", found: "'\(tensor)'") }
         var count = 1
         for dim in dims {
             let axis = dim < 0 ? dim &+ shape.count : dim
@@ -167,7 +166,7 @@ extension TorchExportConversion {
         guard let first = node.outputs.first else { return }
         values[first] = try deviation(node, first)
         guard node.outputs.count > 1 else { return }
-        let (second, axes) = (node.outputs[1], writer.constant(try integers(node, "dim")))
+        let (second, axes) = (node.outputs[1], writer.constant(try reducedDimensions(node)))
         values[second] = add(
             second, "ReduceMean", [try value(node, "self"), axes], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
     }

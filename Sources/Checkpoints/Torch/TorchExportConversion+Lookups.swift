@@ -8,6 +8,10 @@ extension TorchExportConversion {
         case "argmax", "argmin":
             guard let argument = node["dim"], !argument.isNone else { throw Problem("is over all numbers of the batch") }
             return try place(node, name, isLargest: node.name == "argmax")
+        case "max", "min":
+            return add(
+                name, node.name == "max" ? "ReduceMax" : "ReduceMin",
+                [try value(node, "self"), writer.constant(try reducedDimensions(node))], [("keepdims", .integer(0))])
         case "repeat_interleave":
             // Each entry as often as one number says.
             guard node["repeats"]?.tensor == nil, let argument = node["dim"], !argument.isNone else {
@@ -32,8 +36,7 @@ extension TorchExportConversion {
             }
             return add(name, "ReduceSum", [writer.add("Mul", directions), axis], [("keepdims", .integer(0))])
         case "logsumexp":
-            let dims = try integers(node, "dim")
-            guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
+            let dims = try reducedDimensions(node)
             return add(
                 name, "ReduceLogSumExp", [try valueAsOutput(node), writer.constant(dims)],
                 [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])

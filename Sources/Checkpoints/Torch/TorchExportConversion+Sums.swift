@@ -2,6 +2,17 @@ import Text
 
 /// Sums and differences along a dimension, with which programs number the positions of a sequence.
 extension TorchExportConversion {
+    /// The dimensions that an operation reduces: all where it names none.
+    ///
+    /// - Throws: ``Problem`` if it reduces all, and the samples of a batch are in one of them.
+    func reducedDimensions(_ node: Node) throws(Problem) -> [Int] {
+        let dims = node["dim"] == nil ? [] : try integers(node, "dim", [])
+        guard dims.isEmpty else { return dims }
+        let tensor = try tensor(node, "self")
+        guard !sampled.contains(tensor) else { throw Problem("is over all numbers of the batch") }
+        return Array(0..<(try rank(tensor)))
+    }
+
     /// The sums of all numbers up to each; truth values are counted.
     mutating func runningSum(_ node: Node, _ name: String) throws(Problem) -> String {
         let input = try tensor(node, "self")

@@ -6,8 +6,7 @@ extension TorchExportConversion {
     mutating func written(_ node: Node, _ name: String) throws(Problem) -> String? {
         switch node.name {
         case "any":
-            let dims = node["dim"] == nil ? [] : try integers(node, "dim")
-            guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
+            let dims = try reducedDimensions(node)
             let numbers = writer.add("Cast", [try value(node, "self")], [("to", .integer(1))])
             let most = writer.add("ReduceMax", [numbers, writer.constant(dims)], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
             return add(name, "Greater", [most, writer.constant(Float(0))])

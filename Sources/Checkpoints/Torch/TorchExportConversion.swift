@@ -15,6 +15,8 @@ struct TorchExportConversion {
     private var matrices: Set<String> = []
     /// The operation that makes each tensor.
     let makers: [String: Node]
+    /// The tensors and whole numbers that depend on the samples.
+    let sampled: Set<String>
 
     /// The graph of a program.
     ///
@@ -29,6 +31,11 @@ struct TorchExportConversion {
         var makers: [String: Node] = [:]
         for node in program.nodes { for output in node.outputs where makers[output] == nil { makers[output] = node } }
         self.makers = makers
+        var sampled = Set(program.userInputs)
+        for node in program.nodes where node.inputs.contains(where: { !sampled.isDisjoint(with: $0.value.names) }) {
+            sampled.formUnion(node.outputs)
+        }
+        self.sampled = sampled
     }
 
     mutating func run(_ tensors: [TensorRecord]) throws(Problem) -> ByteRegion {
@@ -271,8 +278,7 @@ struct TorchExportConversion {
             guard let first = joined.first ?? tensors.first else { throw Problem("joins nothing") }
             result = add(name, "Concat", parts, [("axis", .integer(try axis(node, "dim", of: first, 0)))])
         case "mean", "sum", "amax", "amin":
-            let dims = node["dim"] == nil ? [] : try integers(node, "dim")
-            guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
+            let dims = try reducedDimensions(node)
             let operations = ["mean": "ReduceMean", "sum": "ReduceSum", "amax": "ReduceMax", "amin": "ReduceMin"]
             let type = try outputType(node)
             let read = writer.cast(try value(node, "self"), to: Self.wide(type).element)

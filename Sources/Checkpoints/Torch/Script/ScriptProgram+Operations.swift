@@ -282,6 +282,7 @@ extension ScriptProgram {
             return number
         case "max", "min":
             // Along a dimension: the numbers and their places.
+            if given.count == 1, named.isEmpty { return try emit(name == "max" ? "amax" : "amin", [("self", given[0])]) }
             guard given.count > 1, given[1].integer != nil, given[1].tensor == nil else { return nil }
             return try emit(name, bound(["self", "dim", "keepdim"], given, named))
         case "stack":

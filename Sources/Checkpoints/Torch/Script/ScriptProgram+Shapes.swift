@@ -256,10 +256,7 @@ extension ScriptProgram {
             }
             return (type, [lengths])
         case "mean", "sum", "amax", "amin":
-            let given = value("dim").integer.map { [$0] } ?? value("dim").items?.compactMap(\.integer) ?? []
-            guard !given.isEmpty else { throw Problem("is over all numbers of the batch") }
-            var axes: Set<Int> = []
-            for number in given { axes.insert(try axis(number, shape.count)) }
+            let axes = try reducedAxes(value("dim"), shape.count)
             let keeps = if case .boolean(true) = value("keepdim") { true } else { false }
             return (type, [shape.indices.compactMap { axes.contains($0) ? (keeps ? .some(1) : nil) : .some(shape[$0]) }])
         case "glu":

@@ -2,6 +2,18 @@ import Text
 
 /// The shapes of what operations on windows, sizes and lengths give.
 extension ScriptProgram {
+    /// The dimensions that an operation reduces: all where it names none, which the conversion refuses where samples are in one of them.
+    func reducedAxes(_ dims: ScriptValue, _ rank: Int) throws(Problem) -> Set<Int> {
+        let given = dims.integer.map { [ScriptValue.integer($0)] } ?? dims.items ?? []
+        guard !given.isEmpty else { return Set(0..<rank) }
+        var axes: Set<Int> = []
+        for item in given {
+            guard let number = item.integer else { throw Problem("has a setting 'dim' that is not fixed") }
+            axes.insert(try axis(number, rank))
+        }
+        return axes
+    }
+
     /// - Returns: the type and the shapes of such an operation's outputs; nil for others.
     func windowing(_ operation: String, _ values: [(String, ScriptValue)], _ type: Int) throws(Problem) -> (type: Int, shapes: [Lengths?])?
     {
@@ -14,25 +26,23 @@ extension ScriptProgram {
         func numbers(_ name: String) -> [Int] { value(name).integer.map { [$0] } ?? value(name).items?.compactMap(\.integer) ?? [] }
         let keeps = if case .boolean(true) = value("keepdim") { true } else { false }
         /// The shape with some dimensions reduced.
-        func reduced(_ shape: Lengths, _ dims: [Int]) throws(Problem) -> Lengths {
-            guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
-            var axes: Set<Int> = []
-            for number in dims { axes.insert(try axis(number, shape.count)) }
+        func reduced(_ shape: Lengths, _ dims: ScriptValue) throws(Problem) -> Lengths {
+            let axes = try reducedAxes(dims, shape.count)
             return shape.indices.compactMap { axes.contains($0) ? (keeps ? .some(1) : nil) : .some(shape[$0]) }
         }
         switch operation {
-        case "linalg_vector_norm", "logsumexp", "var", "std": return (type, [try reduced(shape("self"), numbers("dim"))])
+        case "linalg_vector_norm", "logsumexp", "var", "std": return (type, [try reduced(shape("self"), value("dim"))])
         case "var_mean", "std_mean":
-            let lengths = try reduced(shape("self"), numbers("dim"))
+            let lengths = try reduced(shape("self"), value("dim"))
             return (type, [lengths, lengths])
         case "argmax", "argmin":
-            return (type, [try reduced(shape("self"), numbers("dim"))])
+            return (type, [try reduced(shape("self"), value("dim"))])
         case "max" where !value("dim").isNone, "min" where !value("dim").isNone:
-            let lengths = try reduced(shape("self"), numbers("dim"))
+            let lengths = try reduced(shape("self"), value("dim"))
             return (value("self").tensor.flatMap { types[$0] } ?? type, [lengths, lengths])
         case "cosine_similarity":
             let lengths = try broadcast(shape("x1"), shape("x2"))
-            return (type, [try reduced(lengths, numbers("dim").isEmpty ? [1] : numbers("dim"))])
+            return (type, [try reduced(lengths, numbers("dim").isEmpty ? .integer(1) : value("dim"))])
         case "movedim":
             let lengths = try shape("self")
             let from = try numbers("source").map { place throws(Problem) in try axis(place, lengths.count) }
