@@ -64,6 +64,10 @@ struct TorchProgramTests {
     @Test(arguments: [
         ("sorted", "operation 'torch.ops.aten.sort.default': is not run"),
         ("recurrent", "operation 'torch.ops.aten.lstm.input': is not run: a layer that keeps a state"),
+        (
+            "recurrent",
+            "; a program saved after run_decompositions() has its steps written out, and they run if the number of samples is open"
+        ),
         ("shared", "operation 'torch.ops.aten.relu_.default': overwrites numbers that are read under another name"),
         ("counting", "operation 'torch.ops.aten.add_.Tensor': overwrites a tensor of the model"),
         ("decomposed-counting", "tensor 'runs': the program changes it whenever it runs"),

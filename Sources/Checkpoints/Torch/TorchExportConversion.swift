@@ -320,17 +320,24 @@ struct TorchExportConversion {
             } else if let further = try further(node, name) {
                 result = further
             } else {
-                throw Self.refusal(node.name)
+                var problem = Self.refusal(node.name)
+                if program.places.isEmpty, Self.recurrentLayers.contains(node.name) {
+                    problem.hint =
+                        "a program saved after run_decompositions() has its steps written out, and they run if the number of samples is open"
+                }
+                throw problem
             }
         }
         values[name] = result
     }
 
+    private static let recurrentLayers: Set<String> = ["lstm", "gru", "rnn_tanh", "rnn_relu"]
+
     /// That an operation is not run, and why.
     static func refusal(_ operation: String) -> Problem {
         let reason =
             switch operation {
-            case "lstm", "gru", "rnn_tanh", "rnn_relu": ": a layer that keeps a state"
+            case let layer where recurrentLayers.contains(layer): ": a layer that keeps a state"
             case "topk", "sort", "argsort", "kthvalue", "median": ": it orders numbers by their size while the model runs"
             default: ""
             }
