@@ -126,6 +126,9 @@ package struct Network: Sendable {
         return places[Self.shortened(site)]
     }
 
+    /// What the file calls its outputs of numbers if it has several, the one that the network answers with first; empty otherwise.
+    package internal(set) var outputNames: [String] = []
+
     /// What operations read that the graph has beside those of the answer: what other outputs are made of.
     package internal(set) var beside: Beside?
 

@@ -100,7 +100,9 @@ struct ScriptSyntaxTests {
             "d = {}\n    for i in range(4000):\n      torch._set_item(d, i, x)\n    return x", "return ({\"a\": x})[\"b\"]",
             "l = [1]\n    for i in range(4000):\n      for j in range(60):\n        l = [l]\n    return x",
             "l = (1,)\n    for i in range(4000):\n      for j in range(60):\n        l = (l, )\n    return x",
-            "with x:\n      y = x\n    return y", "return {\"a\": x, \"b\": x}",
+            "with x:\n      y = x\n    return y", "return {\"a\": 1}",
+            "l = (1, )\n    for i in range(60):\n      l = (l, l, )\n    return l",
+            "l = (x, )\n    for i in range(60):\n      l = (l, l, )\n    return l",
             "_0 = __torch__.torch.autograd.grad_mode.no_grad.__new__(x)\n    with _0:\n      l = [torch.relu(x)]\n      torch.append(l, l)\n    return x",
         ]
         for body in bodies {

@@ -153,9 +153,11 @@ package struct ONNXGraphWriter {
         graph.append(11, value(name, shape: shape, note: lengths.note))
     }
 
-    /// Declares the output of the graph.
-    package mutating func declare(output name: String, shape: [Int?]) {
-        graph.append(12, value(name, shape: shape))
+    /// Declares an output of the graph.
+    ///
+    /// - Parameter title: what the model calls it; nil if it has no name.
+    package mutating func declare(output name: String, shape: [Int?], title: String? = nil) {
+        graph.append(12, value(name, shape: shape, note: title.map { ModelOutput.note + $0 }))
     }
 
     private func value(_ name: String, shape: [Int?], note: String? = nil) -> [UInt8] {

@@ -81,6 +81,8 @@ package struct ONNXModel: Sendable {
         package fileprivate(set) var shape: [Int?]?
         /// Whether it is a single tensor.
         package fileprivate(set) var isTensor = false
+        /// What the model calls an output, where the file has another name for it.
+        package fileprivate(set) var title: String?
         /// What is known of the length of sequences that the shape leaves open.
         package fileprivate(set) var lengths = SequenceLengths()
 
@@ -123,6 +125,14 @@ package struct ONNXModel: Sendable {
     package private(set) var stored: [String: Stored] = [:]
     /// The names of classes that ArrayFeatureExtractor chooses from, by the names of values.
     package private(set) var texts: [String: [String]] = [:]
+
+    /// The same graph with the output that is the model's answer before the others.
+    package func answering(with output: Value) -> ONNXModel {
+        var model = self
+        model.outputs.removeAll { $0.name == output.name }
+        model.outputs.insert(output, at: 0)
+        return model
+    }
 
     private static let nodeLimit = 1 << 20
     private static let listLimit = 1 << 16
@@ -264,7 +274,10 @@ package struct ONNXModel: Sendable {
         var reader = ProtobufReader(message)
         while let (field, part) = try reader.next() {
             if field == 1 { value.name = part.text() ?? "" }
-            if field == 3 { value.lengths = SequenceLengths(note: part.text() ?? "") }
+            if field == 3, let note = part.text() {
+                value.lengths = SequenceLengths(note: note)
+                if note.hasPrefix(ModelOutput.note) { value.title = String(note.dropFirst(ModelOutput.note.count)) }
+            }
             guard field == 2, let type = part.bytes else { continue }
             var types = ProtobufReader(type)
             while let (kind, content) = try types.next() {

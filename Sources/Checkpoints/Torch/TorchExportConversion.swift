@@ -77,11 +77,7 @@ struct TorchExportConversion {
         if let buffer = program.changed.first {
             throw Problem("the program changes it whenever it runs, which is not run", subject: "tensor '\(buffer)'")
         }
-        guard let output = program.outputs.first(where: { !$0.isEmpty }), let value = values[output] else {
-            throw Problem("the program has no output of numbers")
-        }
-        try aliases.check(output)
-        writer.declare(output: value, shape: program.shapes[output] ?? [])
+        try declareOutputs { output throws(Problem) in try aliases.check(output) }
         return writer.model
     }
 

@@ -12,6 +12,8 @@ struct TorchExportGraph {
     let fixed: Set<String>
     let userInputs: [String]
     let outputs: [String]
+    /// What the model calls them, in their order; empty if that is not known.
+    let outputNames: [String]
     /// The buffers that a run of the program changes.
     let changed: [String]
     /// The shapes of tensors, with nil for lengths that are open.
@@ -40,8 +42,8 @@ struct TorchExportGraph {
 
     /// A program that something else describes.
     init(
-        nodes: [Node], parameters: [String: String], fixed: Set<String>, userInputs: [String], outputs: [String], shapes: [String: [Int?]],
-        types: [String: Int], lengths: [String: SequenceLengths] = [:],
+        nodes: [Node], parameters: [String: String], fixed: Set<String>, userInputs: [String], outputs: [String],
+        outputNames: [String], shapes: [String: [Int?]], types: [String: Int], lengths: [String: SequenceLengths] = [:],
         places: [String: String]
     ) {
         self.nodes = nodes
@@ -50,6 +52,7 @@ struct TorchExportGraph {
         self.fixed = fixed
         self.userInputs = userInputs
         self.outputs = outputs
+        self.outputNames = outputNames
         changed = []
         self.shapes = shapes
         self.types = types
@@ -72,6 +75,7 @@ struct TorchExportGraph {
         var kinds: [String] = []
         var changed: [String] = []
         var ranges: [String: SequenceLengths] = [:]
+        var names: [String] = []
         try cursor.readObject { cursor, name in
             if name == "range_constraints" { return try Self.readRanges(&cursor, &ranges) }
             guard name == "graph_module" else { return try cursor.skip() }
@@ -86,6 +90,7 @@ struct TorchExportGraph {
                         default: try cursor.skip()
                         }
                     }
+                case "module_call_graph": try OutputNames.read(&cursor, &names)
                 case "signature":
                     try cursor.readObject { cursor, name in
                         switch name {
@@ -107,6 +112,7 @@ struct TorchExportGraph {
         self.nodes = Region.opened(nodes, &values)
         // What the program changes stands before what it gives.
         self.outputs = kinds.count == outputs.count ? zip(kinds, outputs).filter { $0.0 == "user_output" }.map(\.1) : outputs
+        outputNames = names.count == self.outputs.count ? names : []
         self.changed = changed
         self.parameters = parameters
         self.order = order

@@ -15,6 +15,10 @@ extension Diagnostics {
             note("\(path): ReLU is assumed between its linear layers: --arch '\(architecture)'")
         }
         if let assumption = network.anatomy.assumption { note("\(path): \(assumption)") }
+        if let answer = network.outputNames.first {
+            let others = network.outputNames.dropFirst().map { "'\($0)'" }
+            note("\(path): of the model's outputs, '\(answer)' is its answer; others: \(others.listed(atMost: 4))")
+        }
         if let first = network.unusedTensors.first {
             let count = network.unusedTensors.count
             let others = count > 1 ? " and \(count - 1) \(count == 2 ? "other" : "others")" : ""

@@ -6,13 +6,14 @@ import Text
 enum ONNXNetwork {
     /// - Throws: ``Problem`` that names the operator, if one cannot be run, and for graphs that are damaged or never end.
     static func network(of checkpoint: Checkpoint, graph: ByteRegion) throws(Problem) -> Network {
-        let model = try ONNXModel(graph)
+        var model = try ONNXModel(graph)
         let version = model.versions[""] ?? 0
         guard (7...23).contains(version) else {
             throw Problem("operators of a version that is not known", expected: "opset 7 to 23", found: "\(version)")
         }
         let input = try input(model)
         let output = try output(model)
+        model = model.answering(with: output)
         let order = try order(model, output: output.name)
         var readers: [String: [Int]] = [:]
         readers.reserveCapacity(order.count)
@@ -148,6 +149,8 @@ enum ONNXNetwork {
             of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy,
             ignoring: { read.contains($0) || $0.hasSuffix("num_batches_tracked") || isSetting($0, in: checkpoint) })
         network.fixedNumbers = Self.fixedNumbers(order, model)
+        let given = numberOutputs(model).map { $0.title ?? $0.name }
+        if given.count > 1 { network.outputNames = given }
         network.beside = conversion.beside(order, in: network)
         network.fixedLength = input.length
         network.isLengthOfFile = input.isLengthOfFile
@@ -268,9 +271,15 @@ enum ONNXNetwork {
             constants: constants, lengths: value.lengths)
     }
 
-    /// The first output of numbers: what classifiers name as the label is none.
+    /// The outputs of numbers: what classifiers name as the label is none.
+    private static func numberOutputs(_ model: ONNXModel) -> [ONNXModel.Value] {
+        model.outputs.filter { $0.isTensor && !$0.type.isWhole && $0.type != .string }
+    }
+
+    /// The output of numbers that is the answer.
     private static func output(_ model: ONNXModel) throws(Problem) -> ONNXModel.Value {
-        if let numbers = model.outputs.first(where: { $0.isTensor && !$0.type.isWhole && $0.type != .string }) { return numbers }
+        let numbers = numberOutputs(model)
+        if let answer = ModelOutput.answer(among: numbers.map { $0.title ?? $0.name }) { return numbers[answer] }
         // Classifiers of skl2onnx make a dictionary of each row of numbers.
         let maps = model.nodes.first { node in
             node.domain == "ai.onnx.ml" && node.operation == "ZipMap" && node.inputs.count == 1

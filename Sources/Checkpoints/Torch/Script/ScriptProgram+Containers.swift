@@ -108,13 +108,30 @@ extension ScriptProgram {
         }
     }
 
-    /// The output that is the model's answer among what its forward function gives: the first, and of a dictionary the only one or the logits.
-    static func answer(of result: ScriptValue) throws(Problem) -> ScriptValue {
-        guard case .dictionary(let entries) = result else { return result.items?.first ?? result }
-        let tensors = entries.pairs.filter { $0.value.tensor != nil }
-        if let found = tensors.first(where: { $0.key == "'logits'" }) ?? (tensors.count == 1 ? tensors[0] : nil) { return found.value }
-        throw Problem(
-            "its forward function gives several tensors by name", expected: "one, or one called 'logits'",
-            found: tensors.isEmpty ? "none" : tensors.map(\.key).joined(separator: ", "))
+    /// The tensors of what a forward function gives, by the keys of dictionaries and the places in tuples that lead to each.
+    ///
+    /// - Throws: ``Problem`` if it holds too much, as lists of lists do that hold each other several times.
+    static func outputs(of result: ScriptValue) throws(Problem) -> [(name: String, tensor: String)] {
+        var outputs: [(name: String, tensor: String)] = []
+        var (open, left): ([(path: String, value: ScriptValue)], Int) = ([("", result)], 1 << 12)
+        while let (path, value) = open.popLast() {
+            left -= 1
+            guard left > 0, path.utf8.count < 1 << 10 else { throw Problem("its forward function gives too much") }
+            if let tensor = value.tensor {
+                outputs.append((path, tensor))
+                continue
+            }
+            let parts: [(key: String, value: ScriptValue)]
+            if case .dictionary(let entries) = value {
+                parts = entries.pairs
+            } else {
+                parts = (value.items ?? []).prefix(left + 1).enumerated().map { ("\($0)", $1) }
+            }
+            for (key, value) in parts.reversed() {
+                let name = key.count > 1 && key.hasPrefix("'") && key.hasSuffix("'") ? String(key.dropFirst().dropLast()) : key
+                open.append((path.isEmpty ? name : path + "." + name, value))
+            }
+        }
+        return outputs
     }
 }

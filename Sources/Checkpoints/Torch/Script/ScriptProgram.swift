@@ -152,10 +152,9 @@ struct ScriptProgram {
             given.append(.tensor(name))
         }
         guard !inputs.isEmpty else { throw Problem("its forward function reads no samples") }
-        let answer = try Self.answer(of: call(forward, [.module(module)] + given))
-        guard let output = answer.tensor else {
-            throw Problem("its forward function gives no tensor", found: answer.kind)
-        }
+        let result = try call(forward, [.module(module)] + given)
+        let outputs = try Self.outputs(of: result)
+        guard !outputs.isEmpty else { throw Problem("its forward function gives no tensor", found: result.kind) }
         for input in inputs where shapes[input] == nil {
             throw Problem(
                 "its code does not say what shape samples have", subject: "input '\(input)'",
@@ -164,7 +163,8 @@ struct ScriptProgram {
         let read = Set(nodes.flatMap { $0.inputs.flatMap { $0.value.names } })
         let parameters = Dictionary(uniqueKeysWithValues: tensors.keys.filter(read.contains).map { ($0, weights.names[$0] ?? $0) })
         return TorchExportGraph(
-            nodes: nodes, parameters: parameters, fixed: fixed.subtracting(weights.learned), userInputs: inputs, outputs: [output],
+            nodes: nodes, parameters: parameters, fixed: fixed.subtracting(weights.learned), userInputs: inputs,
+            outputs: outputs.map(\.tensor), outputNames: outputs.map(\.name),
             shapes: shapes.mapValues { $0.map { $0.flatMap { $0 >= 0 ? $0 : nil } } }, types: types, lengths: lengths, places: places)
     }
 
