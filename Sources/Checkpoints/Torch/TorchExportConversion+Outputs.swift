@@ -16,7 +16,10 @@ extension TorchExportConversion {
         writer.declare(output: value, shape: program.shapes[outputs[answer].element] ?? [], title: isOne ? nil : titles[answer])
         var declared: Set<String> = [value]
         for (place, output) in outputs.map(\.element).enumerated() where place != answer {
-            guard let value = values[output], makers[output] != nil, declared.insert(value).inserted else { continue }
+            // What cannot be given as it is, is left out.
+            guard let value = values[output], makers[output] != nil, (try? check(output)) != nil, declared.insert(value).inserted else {
+                continue
+            }
             writer.declare(output: value, shape: program.shapes[output] ?? [], title: titles[place])
         }
     }
