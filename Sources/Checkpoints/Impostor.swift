@@ -79,7 +79,7 @@ struct Impostor {
         (
             "is a TensorFlow SavedModel, which is not supported",
             .words(
-                "python -m tf2onnx.convert --saved-model FOLDER --output model.onnx keeps the graph; of the weights alone, in Python: "
+                "tf2onnx writes an ONNX file of it, which keeps the graph; of the weights alone, in Python: "
                     + "numpy.savez('model.npz', **{v.name: v.numpy() for v in tf.saved_model.load(FOLDER).variables})"),
             { $0 == "saved_model.pb" || $0 == "saved_model.pbtxt" }
         ),
