@@ -69,4 +69,25 @@ import Testing
             #expect(weights.status == 0, "\(weights.errors)")
         }
     }
+
+    /// Weights that a decoder reads the other way round have the outputs of both, whatever the format calls the places. PyTorch's newer exporter
+    /// stores those of a product a second time.
+    @Test(
+        arguments: ["pt2", "traced.pt", "script.onnx", "dynamo.onnx"].flatMap { format in
+            ["filters", "factors", "summed"].map { (format, $0) }
+        }.filter { $0 != ("dynamo.onnx", "factors") })
+    func weightsReadInBothDirectionsAreSwitchedByThemselvesAlone(format: String, layer: String) throws {
+        try TemporaryFolder.with { folder in
+            let model = Fixtures.path("roles/decoder.\(format)")
+            let file = try clusters(of: layer + ".weight", model, in: folder)
+            let arguments = ["ablate", model, "--clusters", file, "--data", Fixtures.path("roles/decoder.npz"), "--quiet"]
+            let refused = try BuiltCommand.run(arguments)
+            #expect(refused.status == 1 && refused.errors.split(separator: "\n").count == 1, "\(refused.errors)")
+            #expect(refused.errors.contains("layer '\(layer).weight': is read in several places"), "\(refused.errors)")
+            let sites = refused.errors.split(separator: "found sites ").last?.split(separator: ", ") ?? []
+            #expect(sites.count == 2, "\(refused.errors)")
+            let weights = try BuiltCommand.run(arguments + ["--reading", "weights"])
+            #expect(weights.status == 0, "\(weights.errors)")
+        }
+    }
 }
