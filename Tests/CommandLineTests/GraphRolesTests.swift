@@ -90,4 +90,19 @@ import Testing
             #expect(weights.status == 0, "\(weights.errors)")
         }
     }
+
+    /// Factors and summands of channels are no layers, whatever their shape: those that are found can all be switched.
+    @Test(arguments: ["script", "dynamo"]) func factorsOfChannelsAreNoLayers(exporter: String) throws {
+        try TemporaryFolder.with { folder in
+            let model = Fixtures.path("roles/lines.\(exporter).onnx")
+            let file = folder + "/clusters.tsv"
+            let found = try BuiltCommand.run("cluster", model, "--layers", "all", "-k", "2", "--quiet", "-o", file)
+            try #require(found.status == 0, "\(found.errors)")
+            let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n").dropFirst()
+            #expect(Set(lines.compactMap { $0.split(separator: "\t").first }) == ["first.weight", "second.weight", "last.weight"])
+            let made = try BuiltCommand.run(
+                "ablate", model, "--clusters", file, "--data", Fixtures.path("roles/lines.npz"), "--quiet")
+            #expect(made.status == 0, "\(made.errors)")
+        }
+    }
 }
