@@ -67,13 +67,39 @@ package struct AblatedLayer: Sendable {
         return isTransposed == (weights.outDimension == 1)
     }
 
-    /// The nodes whose outputs are the layer's out-neurons: several where the network applies one layer several times.
+    /// The nodes that multiply by the layer's matrix, in either direction: several where the network applies one layer several times, or its weights
+    /// again the other way round.
     func places(in network: Network) -> [NodeID] {
-        guard !isRouter, case .produces(let own) = network.nodes[node.index].operation.neurons else { return [node] }
+        guard !isRouter else { return [node] }
         return network.readers(of: parameter).filter { reader in
-            guard case .produces(let weights) = network.nodes[reader.index].operation.neurons else { return false }
-            return weights.inDimension != nil && weights.outDimension == own.outDimension
+            let operation = network.nodes[reader.index].operation
+            if reader == node || operation is TransposedConvolution { return true }
+            if case .produces(let weights) = operation.neurons { return weights.inDimension != nil }
+            return operation is StoredValues && Self.isFactor(reader, in: network)
         }
+    }
+
+    /// The layer's one place.
+    ///
+    /// - Parameter alternative: what is possible for layers of several places; nil if nothing is.
+    /// - Throws: ``Problem`` if there are several.
+    package func checkThatItIsReadOnce(in network: Network, orElse alternative: String? = nil) throws(Problem) {
+        let places = places(in: network)
+        guard places.count > 1 else { return }
+        throw Problem(
+            layer: layer.name, "is read in several places, whose outputs are not the same neurons",
+            expected: "a layer that is read once" + (alternative.map { ", or \($0)" } ?? ""),
+            found: "sites " + places.map { "'\(network.nodes[$0.index].site)'" }.joined(separator: ", "))
+    }
+
+    /// Whether what is stored comes, perhaps in another shape, to be a factor of a product.
+    private static func isFactor(_ stored: NodeID, in network: Network) -> Bool {
+        var forms: Set = [stored]
+        for (place, node) in network.nodes.enumerated() where node.inputs.contains(where: forms.contains) {
+            if node.operation is MatrixProduct { return true }
+            if node.operation is Rearrangement || node.operation is Reshape { forms.insert(NodeID(place)) }
+        }
+        return false
     }
 
     /// Whether the in-neurons come before the out-neurons in the tensor.

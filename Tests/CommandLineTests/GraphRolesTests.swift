@@ -69,4 +69,40 @@ import Testing
             #expect(weights.status == 0, "\(weights.errors)")
         }
     }
+
+    /// Weights that a decoder reads the other way round have the outputs of both, whatever the format calls the places. PyTorch's newer exporter
+    /// stores those of a product a second time.
+    @Test(
+        arguments: ["pt2", "traced.pt", "script.onnx", "dynamo.onnx"].flatMap { format in
+            ["filters", "factors", "summed"].map { (format, $0) }
+        }.filter { $0 != ("dynamo.onnx", "factors") })
+    func weightsReadInBothDirectionsAreSwitchedByThemselvesAlone(format: String, layer: String) throws {
+        try TemporaryFolder.with { folder in
+            let model = Fixtures.path("roles/decoder.\(format)")
+            let file = try clusters(of: layer + ".weight", model, in: folder)
+            let arguments = ["ablate", model, "--clusters", file, "--data", Fixtures.path("roles/decoder.npz"), "--quiet"]
+            let refused = try BuiltCommand.run(arguments)
+            #expect(refused.status == 1 && refused.errors.split(separator: "\n").count == 1, "\(refused.errors)")
+            #expect(refused.errors.contains("layer '\(layer).weight': is read in several places"), "\(refused.errors)")
+            let sites = refused.errors.split(separator: "found sites ").last?.split(separator: ", ") ?? []
+            #expect(sites.count == 2, "\(refused.errors)")
+            let weights = try BuiltCommand.run(arguments + ["--reading", "weights"])
+            #expect(weights.status == 0, "\(weights.errors)")
+        }
+    }
+
+    /// Factors and summands of channels are no layers, whatever their shape: those that are found can all be switched.
+    @Test(arguments: ["script", "dynamo"]) func factorsOfChannelsAreNoLayers(exporter: String) throws {
+        try TemporaryFolder.with { folder in
+            let model = Fixtures.path("roles/lines.\(exporter).onnx")
+            let file = folder + "/clusters.tsv"
+            let found = try BuiltCommand.run("cluster", model, "--layers", "all", "-k", "2", "--quiet", "-o", file)
+            try #require(found.status == 0, "\(found.errors)")
+            let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n").dropFirst()
+            #expect(Set(lines.compactMap { $0.split(separator: "\t").first }) == ["first.weight", "second.weight", "last.weight"])
+            let made = try BuiltCommand.run(
+                "ablate", model, "--clusters", file, "--data", Fixtures.path("roles/lines.npz"), "--quiet")
+            #expect(made.status == 0, "\(made.errors)")
+        }
+    }
 }

@@ -9,17 +9,27 @@ extension TensorRecord {
         guard dtype.isFloatingPoint, shape.count >= 2, shape.last == shape[shape.count - 2], elementCount <= Self.maskLimit,
             let width = shape.last, width > 1
         else { return false }
-        var hidden: Float?
-        func fits(_ numbers: [Float]) -> Bool {
-            numbers.allSatisfy { number in
-                if number == 0 { return true }
-                hidden = hidden ?? number
-                return number == hidden && number <= -100
-            }
-        }
+        var mask = MaskNumbers<Float>()
         // Weights differ from the first numbers on.
         let row = sliced(name, shape.dropLast().map { _ in .place(0) })
-        guard fits(row.floats()), fits(floats()) else { return false }
-        return hidden != nil
+        return mask.take(row.floats()) && mask.take(floats()) && mask.other != nil
+    }
+}
+
+/// The numbers of a mask: 0, and in all other places one large negative number, or 1 where masks of zeros and ones count too.
+package struct MaskNumbers<Number: BinaryFloatingPoint> {
+    /// The number beside 0; nil as long as there is none.
+    package private(set) var other: Number?
+    private let mayBeOnes: Bool
+
+    package init(orOnes mayBeOnes: Bool = false) { self.mayBeOnes = mayBeOnes }
+
+    /// - Returns: whether these numbers and all those before may be a mask's.
+    package mutating func take(_ numbers: [Number]) -> Bool {
+        numbers.allSatisfy { number in
+            if number == 0 { return true }
+            other = other ?? number
+            return number == other && (number <= -100 || mayBeOnes && number == 1)
+        }
     }
 }

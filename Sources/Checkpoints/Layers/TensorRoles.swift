@@ -20,6 +20,7 @@ struct TensorRoles {
         case nil, .embedding, .positions, .relativePositions:
             // A matrix of which entries are taken is a table even if it multiplies too, as a tied output matrix does.
             if reading.entries != nil { return reading.isChosenBySamples && named != .positions ? .embedding : .positions }
+            if named == nil, reading.isOfChannels(shape) { return .vector }
             return reading.isAddedTable(shape) ? .positions : reading.inputs != nil ? nil : named
         default: return named
         }

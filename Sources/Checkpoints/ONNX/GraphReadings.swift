@@ -16,6 +16,8 @@ struct GraphReadings: Sendable {
         var isAdded = false
         /// Whether something else reads it.
         var hasOtherReader = false
+        /// Whether something reads it that neither adds it to values nor multiplies them by it.
+        var hasFurtherReader = false
         /// The groups of a transposed convolution whose filters it is, [in, out / groups, ...]; nil if it is none's.
         var transposedGroups: Int?
 
@@ -33,6 +35,7 @@ struct GraphReadings: Sendable {
             joined.inputs = inputs ?? other.inputs
             joined.isAdded = isAdded || other.isAdded
             joined.hasOtherReader = hasOtherReader || other.hasOtherReader
+            joined.hasFurtherReader = hasFurtherReader || other.hasFurtherReader
             joined.transposedGroups = transposedGroups ?? other.transposedGroups
             joined.isStack = isStack || other.isStack
             return joined
@@ -41,6 +44,11 @@ struct GraphReadings: Sendable {
         /// Whether a matrix is a table of which nothing but rows that are added is read. One of a single row or column is a bias.
         func isAddedTable(_ shape: [Int]) -> Bool {
             isAdded && !hasOtherReader && inputs == nil && entries == nil && !shape.contains(1)
+        }
+
+        /// Whether a matrix of one row or column is a factor or summand of each channel, as the weight of a norm of groups may be, and no layer.
+        func isOfChannels(_ shape: [Int]) -> Bool {
+            shape.count == 2 && shape.contains(1) && (isAdded || hasOtherReader) && !hasFurtherReader && inputs == nil && entries == nil
         }
 
         /// The matrix of the tensor: entries of tables are in-neurons, as the inputs of a product are. nil if neither reads it.
@@ -181,6 +189,8 @@ private struct ReadingSearch {
                 read(input) { reading, _ in reading.isAdded = true }
                 if let source = filters[input], !convolved.contains(source) { readings[source, default: .init()].isAdded = true }
             }
+        case "Mul" where !isFixed, "Div" where !isFixed, "PRelu" where !isFixed:
+            for input in node.inputs { read(input) { reading, _ in reading.hasOtherReader = true } }
         default: readOther(node, from: 0)
         }
         steps += 1
@@ -238,13 +248,17 @@ private struct ReadingSearch {
             if letters.count > 2 || letters.count == 2 && summed.count == 1 {
                 readFactor(node, place, inputs: summed.first ?? 0)
             } else {
-                read(node.inputs[place]) { reading, _ in reading.hasOtherReader = true }
+                readOther(node.inputs[place])
             }
         }
     }
 
     private mutating func readOther(_ node: ONNXGraph.Node, from first: Int) {
-        for input in node.inputs.dropFirst(first) { read(input) { reading, _ in reading.hasOtherReader = true } }
+        for input in node.inputs.dropFirst(first) { readOther(input) }
+    }
+
+    private mutating func readOther(_ value: String) {
+        read(value) { reading, _ in (reading.hasOtherReader, reading.hasFurtherReader) = (true, true) }
     }
 
     private mutating func readTable(_ node: ONNXGraph.Node, _ place: Int, side: Int = 0, isChosenBySamples: Bool) {

@@ -5,13 +5,15 @@ import Text
 /// of programs (`dynamo=True`) writes about the parameters and buffers of a program and what it computed of them.
 struct LearnedValues {
     /// Whether everything without a note is learned.
-    private let isOwn: Bool
+    let isOwn: Bool
     /// By the names of values.
     private var kinds: [String: Bool] = [:]
     /// The tensors of the program that a tensor was computed of, by its name.
     private var origins: [String: [String]] = [:]
     /// Whether the program's tensors are parameters, by their names.
     private var program: [String: Bool] = [:]
+    /// The names of the program's tensors by those of its arguments: `p_fc_weight`.
+    private var arguments: [String: String] = [:]
 
     private static let entryLimit = 1 << 18
 
@@ -39,6 +41,14 @@ struct LearnedValues {
         // Without a list of the parameters, what something was computed of says nothing.
         guard !program.isEmpty, let origins = origins[value] else { return nil }
         return origins.contains { program[$0] == true }
+    }
+
+    /// The tensors that an operation of the program reads, by the text of its call: `%p_fc_weight`.
+    func targets(in call: String) -> [String] {
+        guard !arguments.isEmpty else { return [] }
+        return call.split(separator: "%").dropFirst().compactMap { part in
+            arguments[String(part.prefix { $0 == "_" || $0.isLetter || $0.isNumber })]
+        }
     }
 
     private mutating func readValue(_ message: ByteRegion) throws(Problem) {
@@ -69,8 +79,16 @@ struct LearnedValues {
             let kinds = ["PARAMETER": true, "BUFFER": false, "CONSTANT_TENSOR": false]
             for (kind, isParameter) in kinds where line.contains(": \(kind) ") || line.contains("InputKind.\(kind):") {
                 program[String(name)] = isParameter
+                if let argument = Self.argument(line) { arguments[argument] = String(name) }
             }
         }
+    }
+
+    /// The argument that a line of a signature begins with, or names: `p_fc_weight: PARAMETER` or `TensorArgument(name='p_fc_weight')`.
+    private static func argument(_ line: Substring) -> String? {
+        if let start = line.firstRange(of: "Argument(name='") { return String(line[start.upperBound...].prefix { $0 != "'" }) }
+        guard let end = line.firstIndex(of: ":"), line.firstIndex(of: "(") ?? line.endIndex > end else { return nil }
+        return String(line[..<end].drop { $0 == " " })
     }
 
     /// The texts of a list as Python prints it: `['a', 'b']`.

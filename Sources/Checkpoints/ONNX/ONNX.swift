@@ -22,7 +22,10 @@ enum ONNX {
     static func read(_ region: ByteRegion, neighbours: Neighbours, path: String) throws(Problem) -> WeightFile {
         do throws(Problem) {
             guard let message = try graph(region) else { throw Problem("holds no graph", expected: "an ONNX model") }
-            let graph = try ONNXGraph(message)
+            var graph = try ONNXGraph(message)
+            let learned = try LearnedValues(message, producer: try producer(region))
+            let merged = try MergedVectors(graph, learned: learned, neighbours: neighbours)
+            try graph.divide(merged)
             let stored = try stored(in: graph)
             let file = try weights(of: graph, stored, neighbours, path)
             // Classical models keep their numbers in the settings of operators.
@@ -35,7 +38,8 @@ enum ONNX {
                     found: "node '\(name)' (\(node.operation))")
             }
             var module = SavedModule(opaque: SavedModule.graph)
-            module.graphFile = region
+            module.graphFile = merged.copies.isEmpty ? region : try ONNXFile.withoutNumbers(region, dividing: merged)
+            module.dividedVectors = merged.copies.map(\.name)
             module.readings = GraphReadings(graph, stored)
             return file.with(module)
         } catch {
@@ -61,6 +65,13 @@ enum ONNX {
             if field == 7 { graph = value.bytes }
         }
         return graph
+    }
+
+    /// The program that wrote a model; empty if the model does not say.
+    private static func producer(_ region: ByteRegion) throws(Problem) -> String {
+        var reader = ProtobufReader(region)
+        while let (field, value) = try reader.next() { if field == 2 { return value.text() ?? "" } }
+        return ""
     }
 
     /// A tensor of a graph as the checkpoint has it.

@@ -8,12 +8,16 @@ extension ONNXFile {
 
     /// The model with another message for each tensor that a checkpoint has; constants of nodes become tensors of the graph. A tensor of another
     /// type keeps its name, and a Cast makes what the operators read.
-    static func rewritten(_ region: ByteRegion, _ tensor: (ONNX.StoredTensor) throws(Problem) -> Rewritten) throws(Problem) -> [UInt8] {
+    ///
+    /// - Parameter merged: the vectors that become tensors of their own.
+    static func rewritten(
+        _ region: ByteRegion, dividing merged: MergedVectors? = nil, _ tensor: (ONNX.StoredTensor) throws(Problem) -> Rewritten
+    ) throws(Problem) -> [UInt8] {
         var model = ProtobufWriter()
         var reader = ProtobufReader(region)
         while let (field, value) = try reader.next() {
             if field == 7, let graph = value.bytes {
-                model.append(7, try rewritten(graph: graph, tensor))
+                model.append(7, try rewritten(graph: graph, merged, tensor))
             } else {
                 model.append(field, value)
             }
@@ -22,9 +26,10 @@ extension ONNXFile {
     }
 
     private static func rewritten(
-        graph message: ByteRegion, _ tensor: (ONNX.StoredTensor) throws(Problem) -> Rewritten
+        graph message: ByteRegion, _ merged: MergedVectors?, _ tensor: (ONNX.StoredTensor) throws(Problem) -> Rewritten
     ) throws(Problem) -> [UInt8] {
-        let nodes = try ONNXGraph(message)
+        var nodes = try ONNXGraph(message)
+        if let merged { try nodes.divide(merged) }
         let stored = try ONNX.stored(in: nodes)
         let constants = Set(stored.map(\.value))
         var names = UniqueNames(separator: "#")
@@ -44,9 +49,12 @@ extension ONNXFile {
         while let (field, value) = try reader.next() {
             if field == 5, let tensor = value.bytes, try !ONNXTensor(tensor).isText { continue }
             if field == 1, let node = value.bytes {
-                if try isConstant(node, among: constants) { continue }
-                if !casts.isEmpty {
-                    graph.append(1, try renamed(node, casts))
+                let (operation, output) = try made(by: node)
+                if operation == "Constant", constants.contains(output) { continue }
+                if operation == "Identity", merged?.identities.contains(output) == true { continue }
+                let inputs = merged?.inputs[output] ?? [:]
+                if !casts.isEmpty || !inputs.isEmpty {
+                    graph.append(1, try renamed(node, casts, inputs))
                     continue
                 }
             }
@@ -74,17 +82,24 @@ extension ONNXFile {
         return node.bytes
     }
 
-    /// A node that reads other values.
+    /// A node that reads other values, by their names or their places.
     ///
     /// - Throws: ``Problem`` if it holds a graph of its own, whose readers are not renamed.
-    private static func renamed(_ message: ByteRegion, _ names: [String: String]) throws(Problem) -> [UInt8] {
+    private static func renamed(_ message: ByteRegion, _ names: [String: String], _ inputs: [Int: String]) throws(Problem) -> [UInt8] {
         var node = ProtobufWriter()
+        var place = 0
         var reader = ProtobufReader(message)
         while let (field, value) = try reader.next() {
-            if field == 5, let attribute = value.bytes, try holdsGraph(attribute) {
+            if field == 5, !names.isEmpty, let attribute = value.bytes, try holdsGraph(attribute) {
                 throw Problem("a graph with branches or loops is not written with numbers of another type")
             }
-            if field == 1, let name = value.text(), let other = names[name] { node.append(1, other) } else { node.append(field, value) }
+            guard field == 1, let name = value.text() else {
+                node.append(field, value)
+                continue
+            }
+            let own = inputs[place] ?? name
+            node.append(1, names[own] ?? own)
+            place += 1
         }
         return node.bytes
     }
@@ -101,14 +116,14 @@ extension ONNXFile {
         return ""
     }
 
-    /// Whether a node is a constant whose output is one of the given values.
-    private static func isConstant(_ message: ByteRegion, among values: Set<String>) throws(Problem) -> Bool {
+    /// A node's operator and its first output.
+    private static func made(by message: ByteRegion) throws(Problem) -> (operation: String, output: String) {
         var reader = ProtobufReader(message)
-        var (operation, output) = ("", "")
+        var (operation, output): (String, String?) = ("", nil)
         while let (field, value) = try reader.next() {
-            if field == 2 { output = value.text() ?? "" }
+            if field == 2, output == nil { output = value.text() ?? "" }
             if field == 4 { operation = value.text() ?? "" }
         }
-        return operation == "Constant" && values.contains(output)
+        return (operation, output ?? "")
     }
 }

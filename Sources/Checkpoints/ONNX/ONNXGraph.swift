@@ -17,10 +17,31 @@ struct ONNXGraph {
         var tensors: [String: ByteRegion] = [:]
         /// What exporters note about an operation with weights: messages of a key and a text.
         var notes: [ByteRegion] = []
+        /// Whether it belongs to a graph inside another node.
+        var isInner = false
+
+        /// The text of a note; nil if there is none.
+        func note(_ wanted: String) -> String? {
+            for message in notes {
+                var reader = ProtobufReader(message)
+                var (key, text) = ("", "")
+                while let found = try? reader.next() {
+                    if found.0 == 1 { key = found.1.text() ?? "" }
+                    if found.0 == 2, key == wanted { text = found.1.text() ?? "" }
+                }
+                if key == wanted { return text }
+            }
+            return nil
+        }
     }
 
     /// The operations whose weights get names from notes.
-    private static let noted: Set<String> = ["Gemm", "MatMul", "Conv", "ConvTranspose"]
+    fileprivate static let layers: Set<String> = ["Gemm", "MatMul", "Conv", "ConvTranspose"]
+    /// Those whose notes say which tensors they read.
+    private static let noted = layers.union([
+        "BatchNormalization", "LayerNormalization", "GroupNormalization", "InstanceNormalization", "RMSNormalization", "PRelu", "Add",
+        "Mul",
+    ])
 
     /// In the graph's order; those of inner graphs follow the node that holds them.
     private(set) var nodes: [Node] = []
@@ -28,6 +49,8 @@ struct ONNXGraph {
     private(set) var initializers: [ByteRegion] = []
     /// The messages of the tensors of which only the elements that are not 0 are stored.
     private(set) var sparse: [ByteRegion] = []
+    /// The names of what the graph gives.
+    private(set) var outputs: Set<String> = []
 
     private static let depthLimit = 16
     private static let nodeLimit = 1 << 20
@@ -51,6 +74,9 @@ struct ONNXGraph {
             case 15:
                 guard sparse.count < Self.tensorLimit else { throw Problem("the graph has more than \(Self.tensorLimit) tensors") }
                 sparse.append(bytes)
+            case 12 where depth == 0:
+                var parts = ProtobufReader(bytes)
+                while let (field, value) = try parts.next() { if field == 1, let name = value.text() { outputs.insert(name) } }
             default: break
             }
         }
@@ -59,6 +85,7 @@ struct ONNXGraph {
     private mutating func readNode(_ message: ByteRegion, depth: Int) throws(Problem) {
         guard nodes.count < Self.nodeLimit else { throw Problem("the graph has more than \(Self.nodeLimit) nodes") }
         var node = Node()
+        node.isInner = depth > 0
         var inner: [ByteRegion] = []
         var reader = ProtobufReader(message)
         while let (field, value) = try reader.next() {
@@ -105,6 +132,39 @@ struct ONNXGraph {
         if let tensor { node.tensors[name] = tensor }
         if let text, name == "equation" { node.equation = text }
         return graphs
+    }
+}
+
+extension ONNXGraph {
+    /// Gives each vector that an exporter has merged with others a tensor of its own, before the first that is read later.
+    ///
+    /// - Throws: ``Problem`` if a tensor's message is damaged.
+    mutating func divide(_ merged: MergedVectors) throws(Problem) {
+        guard !merged.copies.isEmpty else { return }
+        for place in nodes.indices {
+            guard !nodes[place].isInner, let output = nodes[place].outputs.first, let inputs = merged.inputs[output] else { continue }
+            for (input, name) in inputs { nodes[place].inputs[input] = name }
+        }
+        var first: [String: Int] = [:]
+        for (place, node) in nodes.enumerated() where node.operation != "Identity" {
+            for input in node.inputs where first[input] == nil { first[input] = place }
+        }
+        nodes.removeAll { !$0.isInner && $0.operation == "Identity" && merged.identities.contains($0.outputs.first ?? "") }
+        var messages: [String: ByteRegion] = [:]
+        var entries: [(place: Int, message: ByteRegion)] = []
+        var latest = 0
+        for message in initializers {
+            let name = try ONNXTensor(message).name
+            messages[name] = message
+            latest = max(latest, first[name] ?? latest)
+            entries.append((latest, message))
+        }
+        for copy in merged.copies {
+            guard let message = messages[copy.source] else { continue }
+            entries.append((first[copy.name] ?? copy.place, try ONNXTensor.renamed(message, copy.name)))
+        }
+        // Stable: what is read first, and at one place what the file has.
+        initializers = entries.enumerated().sorted { ($0.element.place, $0.offset) < ($1.element.place, $1.offset) }.map(\.element.message)
     }
 }
 
@@ -239,9 +299,11 @@ struct ONNXUses {
         name.hasPrefix("onnx::") || name.hasPrefix("val_") && name.utf8.dropFirst(4).allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
     }
 
+    /// The path of the module that an operation belongs to, by the exporter's notes or its name.
+    private static func module(_ node: ONNXGraph.Node) -> String? { notedModule(node) ?? module(inName: node) }
+
     /// The path of the module in a node's name, `/layers/layers.0/fc1/MatMul`: parts of lists repeat the list's name.
-    private static func module(_ node: ONNXGraph.Node) -> String? {
-        if let noted = notedModule(node) { return noted }
+    static func module(inName node: ONNXGraph.Node) -> String? {
         var parts = node.name.split(separator: "/")
         guard node.name.hasPrefix("/"), parts.count >= 2, parts.removeLast().hasPrefix(node.operation) else { return nil }
         var path: [Substring] = []
@@ -255,17 +317,9 @@ struct ONNXUses {
     /// The path of the module whose weight an operation reads, as PyTorch's newer exporter notes it: the names of the modules around the
     /// operation, `['', 'layers.0', 'layers.0.fc1', 'linear_1']`, where what was exported read the weight of the innermost.
     private static func notedModule(_ node: ONNXGraph.Node) -> String? {
-        var notes: [String: String] = [:]
-        for message in node.notes {
-            var reader = ProtobufReader(message)
-            var (key, text) = ("", "")
-            while let found = try? reader.next() {
-                if found.0 == 1 { key = found.1.text() ?? "" }
-                if found.0 == 2 { text = found.1.text() ?? "" }
-            }
-            notes[key] = text
-        }
-        guard let scopes = notes["pkg.torch.onnx.name_scopes"], let origin = notes["pkg.torch.onnx.fx_node"] else { return nil }
+        guard ONNXGraph.layers.contains(node.operation), let scopes = node.note("pkg.torch.onnx.name_scopes"),
+            let origin = node.note("pkg.torch.onnx.fx_node")
+        else { return nil }
         let names = scopes.split(separator: "'", omittingEmptySubsequences: false).enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
         guard names.count >= 2, !names[names.count - 2].isEmpty else { return nil }
         let path = String(names[names.count - 2])

@@ -83,6 +83,17 @@ struct ONNXTensor {
         return texts
     }
 
+    /// The message of the same tensor under another name.
+    ///
+    /// - Throws: ``Problem`` if the message is damaged.
+    static func renamed(_ message: ByteRegion, _ name: String) throws(Problem) -> ByteRegion {
+        var renamed = ProtobufWriter()
+        var reader = ProtobufReader(message)
+        while let (field, value) = try reader.next() { if field != 8 { renamed.append(field, value) } }
+        renamed.append(8, name)
+        return ByteRegion(copying: renamed.bytes)
+    }
+
     /// The file in the model's folder that holds the elements; nil if they are in the model.
     var location: String? { isExternal ? external["location"] ?? "" : nil }
 

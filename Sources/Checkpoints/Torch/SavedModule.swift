@@ -24,6 +24,8 @@ package struct SavedModule: Sendable {
     package let children: [SavedModule]
     /// The bytes of the file that holds the graph of operations, where a graph is all that is known.
     package var graphFile: ByteRegion?
+    /// Vectors that the file has stored once with others of equal numbers, which are tensors of their own here: their names in the graph.
+    package var dividedVectors: [String] = []
     /// How the graph reads the tensors, where that is known from reading the file.
     var readings: GraphReadings?
     /// Why the operations of an exported program are not run; nil if they are.

@@ -23,7 +23,7 @@ package struct AblationRequest {
         self.data = data
     }
 
-    /// The reading that all the layers allow: that of weights where one of them is applied several times, whose outputs are not the same
+    /// The reading that all the layers allow: that of weights where one of them is read in several places, whose outputs are not the same
     /// neurons.
     ///
     /// - Throws: ``Problem`` if clusters and model do not fit each other.
@@ -44,12 +44,8 @@ package struct AblationRequest {
         }
         if ablation.reading == .activations {
             for layer in ablated {
-                let places = layer.places(in: model.network)
-                guard places.count > 1 else { continue }
-                throw Problem(
-                    layer: layer.layer.name, "is read in several places, whose outputs are not the same neurons",
-                    expected: "a layer that is read once, or the reading \(ClusterAblation.Reading.weights.rawValue)",
-                    found: "sites " + places.map { "'\(model.network.nodes[$0.index].site)'" }.joined(separator: ", "))
+                try layer.checkThatItIsReadOnce(
+                    in: model.network, orElse: "the reading \(ClusterAblation.Reading.weights.rawValue)")
             }
         }
         let batches = try model.batches(data, batchSize: batchSize)

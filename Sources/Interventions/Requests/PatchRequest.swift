@@ -43,7 +43,9 @@ package struct PatchRequest {
         let known = try PatchSites(model.network.scoring)
         switch parts {
         case .clusters(let given, let layers):
-            let parts = PatchedPart.clusters(of: try model.ablatedLayers(given, matching: layers), in: model.network)
+            let switched = try model.ablatedLayers(given, matching: layers)
+            for layer in switched { try layer.checkThatItIsReadOnce(in: model.network) }
+            let parts = PatchedPart.clusters(of: switched, in: model.network)
             try known.check(parts, by: patching.places)
             return parts
         case .sites(let patterns, let granularity):

@@ -76,6 +76,12 @@ struct FinetuneCommand: FileCommand {
                 output.diagnostics.note(
                     "\(model.checkpoint.path): constants of the model are not trained: \(constants.listed(atMost: 3))")
             }
+            let divided = (model.checkpoint.module?.dividedVectors ?? []).map { "'\($0)'" }
+            if !divided.isEmpty {
+                output.diagnostics.note(
+                    "\(model.checkpoint.path): vectors that the file has stored once with equal ones are trained each for itself: "
+                        + divided.listed(atMost: 3))
+            }
             let run = try request(model).prepared()
             output.diagnostics.describe(run.data.dataset)
             let session = FinetuneSession(self, run, file)

@@ -49,8 +49,8 @@ struct ConstantNumbers {
     /// Whether numbers are not all finite, or are 0 in some places and in all others 1 or one large negative number.
     private static func isMask(_ values: [Double]) -> Bool {
         if values.contains(where: { !$0.isFinite }) { return true }
-        guard values.contains(0), let other = values.first(where: { $0 != 0 }), other == 1 || other <= -100 else { return false }
-        return values.allSatisfy { $0 == 0 || $0 == other }
+        var mask = MaskNumbers<Double>(orOnes: true)
+        return mask.take(values) && mask.other != nil && values.contains(0)
     }
 
     /// Whether numbers can be sines or cosines, and are not what weights begin with: all ones, or all zeros.

@@ -44,20 +44,7 @@ extension GraphConversion {
     ) throws(Problem) -> GraphValue? {
         let lengths = Array(table.shapes[0].prefix(depth))
         guard lengths.count == depth, table.shapes.allSatisfy({ Array($0.prefix(depth)) == lengths }) else { return nil }
-        let steps = IndexSteps.ofStored(lengths)
-        let places = lists.integers
-        var chosen: [Int] = []
-        for first in stride(from: 0, to: places.count, by: depth) {
-            var sum = 0
-            for axis in 0..<depth {
-                let place = places[first + axis] < 0 ? places[first + axis] &+ lengths[axis] : places[first + axis]
-                guard place >= 0, place < lengths[axis] else {
-                    throw Problem("an entry outside the dimension", expected: "0 to \(lengths[axis] - 1)", found: "\(place)")
-                }
-                sum += place * steps[axis]
-            }
-            chosen.append(sum)
-        }
+        let chosen = try IndexSteps.starts(of: lists.integers, in: lengths)
         let count = lengths.reduce(1, *)
         let flat = try reshaped(table, to: table.shapes.map { [count] + $0.dropFirst(depth) }, site(node, "rows"))
         let shape = Array(lists.shape.dropLast())

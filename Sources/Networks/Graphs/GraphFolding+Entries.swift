@@ -67,19 +67,8 @@ extension GraphFolding {
     /// Where the parts at lists of places begin; nil if one is outside.
     private static func starts(_ places: Numbers, in shape: [Int]) -> [Int]? {
         guard let depth = places.shape.last, depth > 0, depth <= shape.count else { return nil }
-        let steps = IndexSteps.ofStored(shape)
-        let integers = places.integers
-        var starts: [Int] = []
-        for first in stride(from: 0, to: integers.count, by: depth) {
-            var start = 0
-            for axis in 0..<depth {
-                let place = integers[first + axis] < 0 ? integers[first + axis] &+ shape[axis] : integers[first + axis]
-                guard place >= 0, place < shape[axis] else { return nil }
-                start += place * steps[axis]
-            }
-            starts.append(start)
-        }
-        return starts
+        let (lengths, part) = (Array(shape.prefix(depth)), shape.dropFirst(depth).reduce(1, *))
+        return try? IndexSteps.starts(of: places.integers, in: lengths, part: part)
     }
 
     /// Numbers repeated as a whole along each dimension.

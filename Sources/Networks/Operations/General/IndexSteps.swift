@@ -59,6 +59,30 @@ struct IndexSteps: Sendable {
         return steps
     }
 
+    /// Where the parts at lists of places begin in a tensor that is stored without gaps.
+    ///
+    /// - Parameters:
+    ///   - places: one list after the other, each with a place in every dimension of `lengths`; negative ones count from the end.
+    ///   - lengths: the first dimensions of the tensor, which the lists choose in.
+    ///   - part: the number of elements of a part.
+    /// - Throws: ``Problem`` if a place is outside its dimension.
+    static func starts(of places: [Int], in lengths: [Int], part: Int = 1) throws(Problem) -> [Int] {
+        let steps = ofStored(lengths)
+        var starts: [Int] = []
+        for first in stride(from: 0, to: places.count, by: max(lengths.count, 1)) {
+            var start = 0
+            for (axis, length) in lengths.enumerated() {
+                let place = places[first + axis] < 0 ? places[first + axis] &+ length : places[first + axis]
+                guard place >= 0, place < length else {
+                    throw Problem("an entry outside the dimension", expected: "0 to \(length - 1)", found: "\(place)")
+                }
+                start += place * steps[axis]
+            }
+            starts.append(start * part)
+        }
+        return starts
+    }
+
     /// The distances of a tensor that is repeated to fill a shape of as many or more dimensions.
     static func repeated(_ shape: [Int], to target: [Int]) -> [Int] {
         let own = ofStored(shape)
