@@ -106,6 +106,14 @@ package struct ONNXGraphWriter {
         add("Identity", [value], output: output, note: ONNXModel.Node.detachedNote)
     }
 
+    /// Entries of a table by their numbers.
+    ///
+    /// - Parameter padding: an entry to which no gradient passes, as PyTorch's `padding_idx`; the operator's documentation says it, as ONNX has
+    ///   no setting for that.
+    package mutating func entries(_ table: String, _ numbers: String, padding: Int?, output: String? = nil) -> String {
+        add("Gather", [table, numbers], output: output, note: padding.map { ONNXModel.Node.paddingNote + "\($0)" })
+    }
+
     /// A matrix of the checkpoint as the factor of a product that reads it as it is stored. Read directly it would be taken for the [in, out] of a
     /// linear layer, which a checkpoint has the other way round.
     package mutating func factor(_ tensor: String) -> String { add("Reshape", [tensor, constant([0, 0])]) }

@@ -258,7 +258,11 @@ struct TorchExportConversion {
             result = add(
                 name, node.name.contains("log") ? "LogSoftmax" : "Softmax", [try valueAsOutput(node)], [("axis", .integer(axis))])
         case "scaled_dot_product_attention": result = try attention(node, name)
-        case "embedding": result = add(name, "Gather", [try value(node, "weight"), try value(node, "indices")])
+        case "embedding":
+            // PyTorch's functions count from the first entry; -1 is none.
+            let padding = try integer(node, "padding_idx", -1)
+            result = writer.entries(
+                try value(node, "weight"), try value(node, "indices"), padding: padding < 0 ? nil : padding, output: writer.unused(name))
         case "cat":
             var parts: [String] = []
             // An empty list, as a cache of keys begins with, goes with tensors of any shape.

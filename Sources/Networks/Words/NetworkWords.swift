@@ -186,6 +186,9 @@ struct NetworkWords {
         number == usual ? [] : [Setting(name, Self.number(number))]
     }
 
+    /// An entry of a table that gets no gradient.
+    private static func padding(_ entry: Int?) -> [Setting] { entry.map { [Setting("padding", "\($0)")] } ?? [] }
+
     private mutating func describe(_ id: NodeID) throws(Problem) {
         let node = network.nodes[id.index]
         switch node.operation {
@@ -198,13 +201,15 @@ struct NetworkWords {
         case is TokenNumbers: break
         case let embedding as Embedding where embedding.layout == .rows:
             add(
-                "embedding", [Setting(nil, try tensor(node.parameters[0]))] + Self.real("scale", embedding.scale, unless: 1), of: id)
+                "embedding",
+                [Setting(nil, try tensor(node.parameters[0]))] + Self.real("scale", embedding.scale, unless: 1)
+                    + Self.padding(embedding.padding), of: id)
         case let lookup as EntryLookup where lookup.isOfParameter && lookup.axis == 0 && lookup.constant == nil:
             guard network.nodes[node.inputs[0].index].operation is TokenNumbers else {
                 throw Problem("has no words", found: "a table of numbers")
             }
-            items.append(
-                Item(source: nil, name: "embedding", settings: [Setting(nil, try tensor(node.parameters[0]))], node: id, isModule: false))
+            let settings = [Setting(nil, try tensor(node.parameters[0]))] + Self.padding(lookup.padding)
+            items.append(Item(source: nil, name: "embedding", settings: settings, node: id, isModule: false))
         case let linear as Linear:
             try add("linear", weights: ["weight", "bias"], [], of: id, own: linear.layout == .outIn ? [] : [Setting("layout", "in_out")])
         case let convolution as Convolution:
@@ -270,8 +275,8 @@ struct NetworkWords {
         guard node.inputs.count > 1 else { return add("identity", of: id) }
         guard let (source, table) = tables[id] else { return add("add", of: id, operands: Array(node.inputs.dropFirst())) }
         let name = try tensor(network.nodes[table.index].parameters[0], anyShape: true)
-        let isOfTokens = network.nodes[table.index].operation is PositionEmbedding
-        add(isOfTokens ? "positions" : "add", [Setting(nil, name)], of: id, source: source)
+        let positions = network.nodes[table.index].operation as? PositionEmbedding
+        add(positions == nil ? "add" : "positions", [Setting(nil, name)] + Self.padding(positions?.padding), of: id, source: source)
     }
 
     private mutating func describe(_ arithmetic: Arithmetic, _ id: NodeID, _ node: Node) throws(Problem) {
