@@ -129,9 +129,11 @@ package struct ONNXGraphWriter {
 
     /// Declares a tensor of the checkpoint, which has the same name.
     ///
-    /// - Parameter isFixed: whether the model has it without having learned it.
+    /// - Parameters:
+    ///   - isFixed: whether the model has it without having learned it.
+    ///   - isKept: whether training leaves it as it is although it is a parameter.
     /// - Throws: ``Problem`` for a type that ONNX does not have, and for a name that another value has.
-    package mutating func declare(tensor record: TensorRecord, isFixed: Bool = false) throws(Problem) {
+    package mutating func declare(tensor record: TensorRecord, isFixed: Bool = false, isKept: Bool = false) throws(Problem) {
         let subject = "tensor '\(record.name)'"
         guard let type = ONNXTensor.number(of: record.dtype) else {
             throw Problem("is of a type that ONNX does not have", subject: subject, found: record.dtype.rawValue)
@@ -144,7 +146,7 @@ package struct ONNXGraphWriter {
         message.append(8, record.name)
         // Without a place the elements are nowhere: only the checkpoint has them.
         message.append(14, 1 as UInt64)
-        if isFixed { message.append(12, ONNXTensor.fixedNote) }
+        if isFixed || isKept { message.append(12, isFixed ? ONNXTensor.fixedNote : ONNXTensor.keptNote) }
         graph.append(5, message.bytes)
     }
 

@@ -105,13 +105,18 @@ package struct ONNXModel: Sendable {
         package let isTransposed: Bool
         /// Whether the model has learned it; nil if the file does not say.
         package let isLearned: Bool?
+        /// Whether the file says of a parameter that training leaves it as it is.
+        package let isKept: Bool
 
-        package init(tensor: String, shape: [Int], type: ElementType, isTransposed: Bool, isLearned: Bool? = nil) {
+        package init(
+            tensor: String, shape: [Int], type: ElementType, isTransposed: Bool, isLearned: Bool? = nil, isKept: Bool = false
+        ) {
             self.tensor = tensor
             self.shape = shape
             self.type = type
             self.isTransposed = isTransposed
             self.isLearned = isLearned
+            self.isKept = isKept
         }
     }
 
@@ -157,7 +162,7 @@ package struct ONNXModel: Sendable {
             stored[entry.value] = Stored(
                 tensor: entry.name, shape: entry.tensor.shape, type: ElementType(rawValue: entry.tensor.type) ?? .undefined,
                 isTransposed: ONNX.isTransposed(entry.tensor.shape, entry.use),
-                isLearned: entry.tensor.isFixed ? false : learned[entry.value])
+                isLearned: entry.tensor.isFixed ? false : learned[entry.value], isKept: entry.tensor.isKept)
         }
         try read(graph)
         guard nodes.contains(where: { $0.operation == "ArrayFeatureExtractor" }) else { return }

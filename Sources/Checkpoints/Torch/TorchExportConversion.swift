@@ -41,7 +41,9 @@ struct TorchExportConversion {
             guard let record = records[tensor] else {
                 throw Problem("is missing", subject: "tensor '\(tensor)'", expected: "the program's tensors")
             }
-            if declared.insert(tensor).inserted { try writer.declare(tensor: record, isFixed: program.fixed.contains(name)) }
+            if declared.insert(tensor).inserted {
+                try writer.declare(tensor: record, isFixed: program.fixed.contains(name), isKept: program.kept.contains(name))
+            }
             // Numbers of other precision are computed with in single precision.
             let value = TorchType.isOtherFloat(writer.type(of: tensor)) ? writer.cast(tensor, to: .float) : tensor
             values[name] = value

@@ -10,6 +10,8 @@ struct TorchExportGraph {
     let order: [String]
     /// Those of them that are no parameters: buffers and constants, which no training changes.
     let fixed: Set<String>
+    /// Those of them that are parameters and that training leaves as they are: PyTorch's `requires_grad=False`.
+    let kept: Set<String>
     let userInputs: [String]
     let outputs: [String]
     /// The buffers that a run of the program changes.
@@ -40,7 +42,8 @@ struct TorchExportGraph {
 
     /// A program that something else describes.
     init(
-        nodes: [Node], parameters: [String: String], fixed: Set<String>, userInputs: [String], outputs: [String], shapes: [String: [Int?]],
+        nodes: [Node], parameters: [String: String], fixed: Set<String>, kept: Set<String>, userInputs: [String], outputs: [String],
+        shapes: [String: [Int?]],
         types: [String: Int], lengths: [String: SequenceLengths] = [:],
         places: [String: String]
     ) {
@@ -48,6 +51,7 @@ struct TorchExportGraph {
         self.parameters = parameters
         order = []
         self.fixed = fixed
+        self.kept = kept
         self.userInputs = userInputs
         self.outputs = outputs
         changed = []
@@ -58,6 +62,9 @@ struct TorchExportGraph {
         strides = [:]
         wholeNumbers = Set(types.filter { TensorDescriptions.wholeTypes.contains($0.value) }.keys)
     }
+
+    /// The names in the model of the parameters that training leaves as they are.
+    var keptParameters: Set<String> { Set(kept.compactMap { parameters[$0] }) }
 
     // MARK: - JSON
 
@@ -111,6 +118,7 @@ struct TorchExportGraph {
         self.parameters = parameters
         self.order = order
         self.fixed = fixed
+        kept = Set(parameters.keys).subtracting(fixed).intersection(values.withoutGradient)
         self.userInputs = userInputs
         shapes = values.shapes
         strides = values.strides

@@ -36,7 +36,7 @@ struct NetworkONNX {
     }
 
     private mutating func run() throws(Problem) -> ByteRegion {
-        let fixed = network.fixedParameters
+        let (fixed, kept) = (network.fixedParameters, checkpoint.keptTensors)
         for (index, parameter) in network.parameters.enumerated() {
             guard parameter.slices.isEmpty, let record = checkpoint[parameter.tensorName], Self.types.contains(record.dtype) else {
                 throw Problem(
@@ -44,7 +44,7 @@ struct NetworkONNX {
                     expected: Self.types.map(\.rawValue).joined(separator: ", "),
                     found: checkpoint[parameter.tensorName]?.dtype.rawValue ?? "a part")
             }
-            try writer.declare(tensor: record, isFixed: fixed.contains(ParameterID(index)))
+            try writer.declare(tensor: record, isFixed: fixed.contains(ParameterID(index)), isKept: kept.contains(record.name))
             // The network computes in single precision.
             parameters[ParameterID(index)] = writer.cast(record.name, to: .float)
         }

@@ -46,7 +46,8 @@ package final class Finetuning {
             } else { nil }
         term = try ClusteredTerm(
             request.clusters, patterns: request.layers, of: model, lambda: request.lambda ?? (isRunningText ? 40 : 20), seed: request.seed)
-        let trained = try TrainedParameters(of: model.network, only: request.only, frozen: request.frozen)
+        let trained = try TrainedParameters(
+            of: model.network, only: request.only, frozen: request.frozen, kept: model.checkpoint.keptTensors)
         let order = try request.training.order(
             count: samples, isRunningText: isRunningText, smallest: BatchOrder.smallestBatch(for: data), seed: request.seed)
         let steps = try request.training.stepCount(order)
