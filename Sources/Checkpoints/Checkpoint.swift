@@ -52,6 +52,14 @@ package struct Checkpoint: Sendable {
     /// The bytes of a file with the graph of operations, in the form of ONNX; nil if none came with the weights.
     package var graph: ByteRegion? { module?.graphFile ?? companions[ONNXFile.graphName] }
 
+    /// The tensors that training leaves as they are, as a file says that has a graph or modules: PyTorch's `requires_grad=False`. State dicts
+    /// say it of everything, and mean nothing.
+    package var keptTensors: Set<String> {
+        if let module, !module.kept.isEmpty { return module.kept }
+        guard let graph, let model = try? ONNXModel(graph) else { return [] }
+        return Set(model.stored.values.lazy.filter(\.isKept).map(\.tensor))
+    }
+
     /// The tensors that are one under several names.
     package let ties: TiedTensors
 

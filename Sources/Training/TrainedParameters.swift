@@ -7,18 +7,23 @@ import Text
 package struct TrainedParameters: Sendable, Equatable {
     /// In the network's order.
     package let parameters: [ParameterID]
+    /// The names of those that the file says training leaves as they are.
+    package let kept: [String]
+    /// Whether they are trained, as nothing else is left.
+    package let trainsKept: Bool
 
     /// The given ones.
-    init(_ parameters: [ParameterID]) { self.parameters = parameters }
+    init(_ parameters: [ParameterID]) { (self.parameters, kept, trainsKept) = (parameters, [], false) }
 
     /// All that the network has learned but what the patterns leave out. Running statistics are measured, not learned, and constants of a
     /// model are neither.
     ///
     /// - Parameters:
     ///   - only: patterns of tensor names, one of which a parameter must match; all parameters where empty.
+    ///   - kept: the tensors that training leaves as they are, as their file says, unless `only` names them or they are all that there is.
     ///   - frozen: patterns of the names of tensors that do not change.
     /// - Throws: ``Problem`` for a pattern that matches nothing, and if nothing is left.
-    package init(of network: Network, only: [String] = [], frozen: [String] = []) throws(Problem) {
+    package init(of network: Network, only: [String] = [], frozen: [String] = [], kept: Set<String> = []) throws(Problem) {
         let measured = Set(network.statistics.flatMap { [$0.mean, $0.variance] })
         let fixed = network.fixedParameters
         let learned = network.parameters.indices.map(ParameterID.init).filter { !measured.contains($0) && !fixed.contains($0) }
@@ -38,7 +43,15 @@ package struct TrainedParameters: Sendable, Equatable {
         }
         let wanted = try matching(only, .trainedParameters)
         let left = try matching(frozen, .frozenParameters)
-        parameters = learned.filter { (only.isEmpty || wanted.contains($0)) && !left.contains($0) }
+        let said = learned.filter { parameter in
+            only.isEmpty
+                && (kept.contains(network.parameters[parameter.index].tensorName)
+                    || network.names(of: parameter).contains(where: kept.contains))
+        }
+        self.kept = said.map { network.parameters[$0.index].name }
+        trainsKept = said.count == learned.count
+        let ignored = trainsKept ? left : left.union(said)
+        parameters = learned.filter { (only.isEmpty || wanted.contains($0)) && !ignored.contains($0) }
         guard !parameters.isEmpty else { throw Problem("no parameter is left to train") }
     }
 }

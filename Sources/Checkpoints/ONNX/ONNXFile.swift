@@ -22,7 +22,7 @@ package enum ONNXFile {
                 message.append(8, entry.value)
                 // Without a place the elements are nowhere: only the checkpoint has them.
                 message.append(14, 1 as UInt64)
-                if entry.tensor.isFixed { message.append(12, ONNXTensor.fixedNote) }
+                if let note = entry.tensor.note { message.append(12, note) }
                 return (message.bytes, false)
             })
     }
@@ -171,7 +171,7 @@ package enum ONNXFile {
         message.append(2, UInt64(type))
         message.append(8, entry.value)
         message.append(9, elements)
-        if entry.tensor.isFixed { message.append(12, ONNXTensor.fixedNote) }
+        if let note = entry.tensor.note { message.append(12, note) }
         return message.bytes
     }
 

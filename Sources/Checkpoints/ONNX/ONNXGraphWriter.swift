@@ -106,6 +106,14 @@ package struct ONNXGraphWriter {
         add("Identity", [value], output: output, note: ONNXModel.Node.detachedNote)
     }
 
+    /// Entries of a table by their numbers.
+    ///
+    /// - Parameter padding: an entry to which no gradient passes, as PyTorch's `padding_idx`; the operator's documentation says it, as ONNX has
+    ///   no setting for that.
+    package mutating func entries(_ table: String, _ numbers: String, padding: Int?, output: String? = nil) -> String {
+        add("Gather", [table, numbers], output: output, note: padding.map { ONNXModel.Node.paddingNote + "\($0)" })
+    }
+
     /// A matrix of the checkpoint as the factor of a product that reads it as it is stored. Read directly it would be taken for the [in, out] of a
     /// linear layer, which a checkpoint has the other way round.
     package mutating func factor(_ tensor: String) -> String { add("Reshape", [tensor, constant([0, 0])]) }
@@ -121,9 +129,11 @@ package struct ONNXGraphWriter {
 
     /// Declares a tensor of the checkpoint, which has the same name.
     ///
-    /// - Parameter isFixed: whether the model has it without having learned it.
+    /// - Parameters:
+    ///   - isFixed: whether the model has it without having learned it.
+    ///   - isKept: whether training leaves it as it is although it is a parameter.
     /// - Throws: ``Problem`` for a type that ONNX does not have, and for a name that another value has.
-    package mutating func declare(tensor record: TensorRecord, isFixed: Bool = false) throws(Problem) {
+    package mutating func declare(tensor record: TensorRecord, isFixed: Bool = false, isKept: Bool = false) throws(Problem) {
         let subject = "tensor '\(record.name)'"
         guard let type = ONNXTensor.number(of: record.dtype) else {
             throw Problem("is of a type that ONNX does not have", subject: subject, found: record.dtype.rawValue)
@@ -136,7 +146,7 @@ package struct ONNXGraphWriter {
         message.append(8, record.name)
         // Without a place the elements are nowhere: only the checkpoint has them.
         message.append(14, 1 as UInt64)
-        if isFixed { message.append(12, ONNXTensor.fixedNote) }
+        if isFixed || isKept { message.append(12, isFixed ? ONNXTensor.fixedNote : ONNXTensor.keptNote) }
         graph.append(5, message.bytes)
     }
 

@@ -58,6 +58,8 @@ package struct ONNXModel: Sendable {
         package fileprivate(set) var attributes: [String: Attribute] = [:]
         /// Whether no gradient passes through it, which only graphs say that were made here.
         package fileprivate(set) var isDetached = false
+        /// The entry of a table to which no gradient passes through this operator, as PyTorch's `padding_idx`.
+        package fileprivate(set) var padding: Int?
 
         /// What its documentation says, where that is of use, and its further members.
         fileprivate(set) var note: String?
@@ -65,6 +67,8 @@ package struct ONNXModel: Sendable {
 
         /// What the documentation of such an operator says.
         static let detachedNote = "modinspect: no gradient passes"
+        /// What that of an operator that looks entries up says before the number of such an entry.
+        static let paddingNote = "modinspect: no gradient passes to entry "
 
         /// What messages call it.
         package var subject: String {
@@ -103,13 +107,18 @@ package struct ONNXModel: Sendable {
         package let isTransposed: Bool
         /// Whether the model has learned it; nil if the file does not say.
         package let isLearned: Bool?
+        /// Whether the file says of a parameter that training leaves it as it is.
+        package let isKept: Bool
 
-        package init(tensor: String, shape: [Int], type: ElementType, isTransposed: Bool, isLearned: Bool? = nil) {
+        package init(
+            tensor: String, shape: [Int], type: ElementType, isTransposed: Bool, isLearned: Bool? = nil, isKept: Bool = false
+        ) {
             self.tensor = tensor
             self.shape = shape
             self.type = type
             self.isTransposed = isTransposed
             self.isLearned = isLearned
+            self.isKept = isKept
         }
     }
 
@@ -163,7 +172,7 @@ package struct ONNXModel: Sendable {
             stored[entry.value] = Stored(
                 tensor: entry.name, shape: entry.tensor.shape, type: ElementType(rawValue: entry.tensor.type) ?? .undefined,
                 isTransposed: ONNX.isTransposed(entry.tensor.shape, entry.use),
-                isLearned: entry.tensor.isFixed ? false : learned[entry.value])
+                isLearned: entry.tensor.isFixed ? false : learned[entry.value], isKept: entry.tensor.isKept)
         }
         try read(graph)
         guard nodes.contains(where: { $0.operation == "ArrayFeatureExtractor" }) else { return }
@@ -222,6 +231,9 @@ package struct ONNXModel: Sendable {
             case 6:
                 node.note = value.text().flatMap { $0.hasPrefix(Node.layerNote) ? $0 : nil }
                 node.isDetached = node.note == nil && value.text() == Node.detachedNote
+                node.padding = value.text().flatMap { text in
+                    text.hasPrefix(Node.paddingNote) ? Int(text.dropFirst(Node.paddingNote.count)).flatMap { $0 < 0 ? nil : $0 } : nil
+                }
             case 7:
                 let domain = value.text() ?? ""
                 node.domain = domain == "ai.onnx" ? "" : domain

@@ -14,9 +14,16 @@ struct ONNXTensor {
     private var isExternal = false
     /// Whether the model has it without having learned it; see ``fixedNote``.
     private(set) var isFixed = false
+    /// Whether the file says of a parameter that training leaves it as it is; see ``keptNote``.
+    private(set) var isKept = false
 
     /// What is written into the documentation of a tensor that no training changes. ONNX has no place for that.
     static let fixedNote = "modinspect: not learned"
+    /// What is written into that of a parameter which training is to leave as it is, as PyTorch's `requires_grad=False`.
+    static let keptNote = "modinspect: not trained"
+
+    /// What is written into the tensor's documentation.
+    var note: String? { isFixed ? Self.fixedNote : isKept ? Self.keptNote : nil }
 
     private static let rankLimit = 64
 
@@ -32,7 +39,7 @@ struct ONNXTensor {
             case 4, 5, 7, 10, 11: typed[field, default: []].append(value)
             case 8: name = value.text() ?? ""
             case 9: raw = value.bytes
-            case 12: isFixed = value.text() == Self.fixedNote
+            case 12: (isFixed, isKept) = (value.text() == Self.fixedNote, value.text() == Self.keptNote)
             case 13: try addExternal(value)
             case 14: isExternal = value.integer == 1
             default: break

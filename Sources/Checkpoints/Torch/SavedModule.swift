@@ -30,6 +30,8 @@ package struct SavedModule: Sendable {
     var readings: GraphReadings?
     /// Why the operations of an exported program are not run; nil if they are.
     package var graphProblem: Problem?
+    /// The parameters that training leaves as they are, as the file says: PyTorch's `requires_grad=False`.
+    var kept: Set<String> = []
     /// Whether it is a module of TorchScript, whose code is in the file.
     package var isScript = false
 }

@@ -53,6 +53,8 @@ struct TensorView {
     var dtype: PickleValue?
     /// A dictionary of what else PyTorch stores about a tensor: its negative bit and its conjugate bit.
     var metadata: PickleValue?
+    /// Whether a gradient is wanted for it, which means nothing where whole dictionaries are saved.
+    var wantsGradient: PickleValue?
 }
 
 extension Pickle {
@@ -127,7 +129,7 @@ extension Pickle {
             return .view(
                 TensorView(
                     storage: parts[first], offset: parts[first + 1], size: parts[first + 2], stride: parts[first + 3],
-                    metadata: parts.count > 6 ? parts[first + 6] : nil))
+                    metadata: parts.count > 6 ? parts[first + 6] : nil, wantsGradient: parts.count > 4 ? parts[first + 4] : nil))
         case "torch._utils._rebuild_tensor_v3":
             guard parts.count >= 7 else { return .refused("\(name) has too few arguments") }
             guard parts.count <= 8 else { return .refused("\(name) has too many arguments") }

@@ -80,7 +80,8 @@ enum TorchExport {
     private static func module(_ program: TorchExportGraph?, _ file: WeightFile) -> SavedModule {
         var opaque = SavedModule(opaque: SavedModule.program)
         guard let program else { return opaque }
-        let module = program.module
+        var module = program.module
+        (module.kept, opaque.kept) = (program.keptParameters, program.keptParameters)
         // A plain sequence may have operations that chains do not have.
         let isChain = module.className != SavedModule.program && module.children.allSatisfy { $0.className.hasPrefix("torch.nn.modules.") }
         if isChain { return module }

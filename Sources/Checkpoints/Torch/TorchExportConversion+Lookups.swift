@@ -75,7 +75,8 @@ extension TorchExportConversion {
             program.nodes.contains { $0.inputs.contains { $0.value.names.contains(output) } }
         }
         guard unread == nil, node["per_sample_weights"]?.tensor == nil, !flag(node, "include_last_offset"),
-            try integer(node, "padding_idx", -1) == -1
+            // In the function -1 is the last entry; in what it consists of, none.
+            node["padding_idx"].map({ $0.isNone || node.name.hasPrefix("_") && $0.setting == .integer(-1) }) ?? true
         else { throw Problem("weighs or leaves out some of its rows, which is not run") }
         let (list, starts) = (makers[try tensor(node, "indices")], makers[try tensor(node, "offsets")])
         guard let list, list.name == "view" || list.name == "reshape", let samples = list.inputs.first?.value.tensor,

@@ -115,7 +115,7 @@ extension TorchExportConversion {
     /// What is given to operations and changes no number, or shows in the shape of the output alone.
     private static let withoutEffect: Set<String> = [
         "memory_format", "layout", "device", "pin_memory", "non_blocking", "copy", "requires_grad", "cudnn_enabled", "cudnn_enable",
-        "benchmark", "deterministic", "allow_tf32", "padding_idx", "scale_grad_by_freq", "sparse", "half_to_float", "implicit", "inplace",
+        "benchmark", "deterministic", "allow_tf32", "sparse", "half_to_float", "implicit", "inplace",
         "split_size", "split_sizes", "chunks", "path",
     ]
     private static let halfTypes: Set<Int> = [6, 13]

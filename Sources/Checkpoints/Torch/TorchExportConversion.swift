@@ -48,7 +48,9 @@ struct TorchExportConversion {
             guard let record = records[tensor] else {
                 throw Problem("is missing", subject: "tensor '\(tensor)'", expected: "the program's tensors")
             }
-            if declared.insert(tensor).inserted { try writer.declare(tensor: record, isFixed: program.fixed.contains(name)) }
+            if declared.insert(tensor).inserted {
+                try writer.declare(tensor: record, isFixed: program.fixed.contains(name), isKept: program.kept.contains(name))
+            }
             // Numbers of other precision are computed with in single precision.
             let value = TorchType.isOtherFloat(writer.type(of: tensor)) ? writer.cast(tensor, to: .float) : tensor
             values[name] = value
@@ -261,7 +263,11 @@ struct TorchExportConversion {
             result = add(
                 name, node.name.contains("log") ? "LogSoftmax" : "Softmax", [try valueAsOutput(node)], [("axis", .integer(axis))])
         case "scaled_dot_product_attention": result = try attention(node, name)
-        case "embedding": result = add(name, "Gather", [try value(node, "weight"), try value(node, "indices")])
+        case "embedding":
+            // PyTorch's functions count from the first entry; -1 is none.
+            let padding = try integer(node, "padding_idx", -1)
+            result = writer.entries(
+                try value(node, "weight"), try value(node, "indices"), padding: padding < 0 ? nil : padding, output: writer.unused(name))
         case "cat":
             var parts: [String] = []
             // An empty list, as a cache of keys begins with, goes with tensors of any shape.

@@ -10,6 +10,8 @@ struct TorchExportGraph {
     let order: [String]
     /// Those of them that are no parameters: buffers and constants, which no training changes.
     let fixed: Set<String>
+    /// Those of them that are parameters and that training leaves as they are: PyTorch's `requires_grad=False`.
+    let kept: Set<String>
     let userInputs: [String]
     let outputs: [String]
     /// What the model calls them, in their order; empty if that is not known.
@@ -42,7 +44,7 @@ struct TorchExportGraph {
 
     /// A program that something else describes.
     init(
-        nodes: [Node], parameters: [String: String], fixed: Set<String>, userInputs: [String], outputs: [String],
+        nodes: [Node], parameters: [String: String], fixed: Set<String>, kept: Set<String>, userInputs: [String], outputs: [String],
         outputNames: [String], shapes: [String: [Int?]], types: [String: Int], lengths: [String: SequenceLengths] = [:],
         places: [String: String]
     ) {
@@ -50,6 +52,7 @@ struct TorchExportGraph {
         self.parameters = parameters
         order = []
         self.fixed = fixed
+        self.kept = kept
         self.userInputs = userInputs
         self.outputs = outputs
         self.outputNames = outputNames
@@ -61,6 +64,9 @@ struct TorchExportGraph {
         strides = [:]
         wholeNumbers = Set(types.filter { TensorDescriptions.wholeTypes.contains($0.value) }.keys)
     }
+
+    /// The names in the model of the parameters that training leaves as they are.
+    var keptParameters: Set<String> { Set(kept.compactMap { parameters[$0] }) }
 
     // MARK: - JSON
 
@@ -117,6 +123,7 @@ struct TorchExportGraph {
         self.parameters = parameters
         self.order = order
         self.fixed = fixed
+        kept = Set(parameters.keys).subtracting(fixed).intersection(values.withoutGradient)
         self.userInputs = userInputs
         shapes = values.shapes
         strides = values.strides

@@ -11,12 +11,15 @@ extension TorchExportGraph {
         private(set) var symbols: [String: [String?]] = [:]
         /// How many numbers apart neighbours along each dimension are stored; nil where that is not fixed.
         private(set) var strides: [String: [Int?]] = [:]
+        /// The tensors for which no gradient is wanted.
+        private(set) var withoutGradient: Set<String> = []
 
         mutating func read(_ cursor: inout JSONCursor) throws {
             try cursor.readObject { cursor, tensor in
-                let (shape, type, names, steps) = try Self.description(&cursor)
+                let (shape, type, names, steps, wantsGradient) = try Self.description(&cursor)
                 add(tensor, shape, type)
                 strides[tensor] = steps
+                if !wantsGradient { withoutGradient.insert(tensor) }
                 if names.contains(where: { $0 != nil }) { symbols[tensor] = names }
             }
         }
@@ -38,18 +41,20 @@ extension TorchExportGraph {
         /// Reads a tensor's lengths and the number of its type.
         private static func description(
             _ cursor: inout JSONCursor
-        ) throws -> (shape: [Int?], type: Int?, names: [String?], strides: [Int?]) {
+        ) throws -> (shape: [Int?], type: Int?, names: [String?], strides: [Int?], wantsGradient: Bool) {
             var shape: [Int?] = []
             var steps: [Int?] = []
             var names: [String?] = []
             var type: Int?
+            var wantsGradient = true
             guard cursor.peek() == UInt8(ascii: "{") else {
                 try cursor.skip()
-                return ([], nil, [], [])
+                return ([], nil, [], [], true)
             }
             try cursor.readObject { cursor, member in
                 switch member {
                 case "dtype": type = try cursor.value().wholeNumber
+                case "requires_grad": wantsGradient = try cursor.value().flag ?? true
                 case "sizes":
                     try cursor.readList { cursor in
                         var length: Int?
@@ -75,7 +80,7 @@ extension TorchExportGraph {
                 default: try cursor.skip()
                 }
             }
-            return (shape, type, names, steps)
+            return (shape, type, names, steps, wantsGradient)
         }
 
         /// The name of an open length: of `Symbol('s77', positive=True, integer=True)`, or `s77` alone.

@@ -62,6 +62,15 @@ struct FinetuneCommand: FileCommand {
         }
     }
 
+    /// What is said of parameters that the file keeps as they are; nil without any.
+    private static func note(of trained: TrainedParameters) -> String? {
+        guard let first = trained.kept.first else { return nil }
+        if trained.trainsKept { return "the file keeps all parameters as they are (requires_grad=False), so that all are trained" }
+        let others = trained.kept.count == 1 ? "" : " and \(ByteText.counted(trained.kept.count - 1, "other"))"
+        let (form, object) = trained.kept.count == 1 ? ("it is", "it") : ("they are", "them")
+        return "the file keeps '\(first)'\(others) as \(form) (requires_grad=False): not trained unless --only names \(object)"
+    }
+
     func run() throws {
         let target = try output.target()
         let file = state.path(for: output.output).map(RunStateFile.init)
@@ -83,6 +92,7 @@ struct FinetuneCommand: FileCommand {
                         + divided.listed(atMost: 3))
             }
             let run = try request(model).prepared()
+            if let note = Self.note(of: run.trainer.trained) { output.diagnostics.note("\(model.checkpoint.path): \(note)") }
             output.diagnostics.describe(run.data.dataset)
             let session = FinetuneSession(self, run, file)
             try session.prepare()

@@ -121,7 +121,8 @@ final class FinetuneSession {
             try run.withResult(dtype: command.dtype) { draft, outcome in
                 let record = ArchiveRecord(
                     architecture: run.request.model.architecture,
-                    clusters: outcome.clusterings.map { $0.map(ArchiveRecord.Clusters.init) }, seed: command.computation.seed,
+                    clusters: outcome.clusterings.flatMap { $0.isEmpty ? nil : $0.map(ArchiveRecord.Clusters.init) },
+                    seed: command.computation.seed,
                     parent: parent)
                 try target.write(draft, record: record, command.output.diagnostics) { try run.request.model.words() }
                 if outcome.step != run.step { words.append("weights of step \(outcome.step)") }

@@ -166,6 +166,12 @@ struct SettingsReader {
         return try number(text, name, minimum)
     }
 
+    /// A whole number; nil if it is not given.
+    mutating func optionalInteger(_ name: String, minimum: Int) throws(Problem) -> Int? {
+        guard let text = try value(name, isPositional: false) else { return nil }
+        return try number(text, name, minimum)
+    }
+
     /// One number for both directions, or `HxW`.
     mutating func pair(
         _ name: String, default standard: (Int, Int)?, minimum: Int, isPositional: Bool = false

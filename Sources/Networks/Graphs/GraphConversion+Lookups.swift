@@ -9,6 +9,7 @@ extension GraphConversion {
         let rank = table.shapes[0].count
         guard let axis = GraphFolding.axis(node.integer("axis") ?? 0, rank), rank > 0 else { throw Problem("has no such dimension") }
         let name = site(node)
+        let padding = axis == 0 ? node.padding : nil
         let weight = table.parameter.flatMap { stored in
             stored.type.isWhole
                 ? nil
@@ -19,7 +20,7 @@ extension GraphConversion {
         // The table of the tokens.
         if entries.site == inputSite, case .tokens = graph.input, axis == 0, rank == 2, let weight {
             vocabulary = min(vocabulary ?? .max, table.shapes[0][0])
-            return try add(name, Embedding(layout: weight.1), parameters: [weight.0])
+            return try add(name, Embedding(layout: weight.1, padding: padding), parameters: [weight.0])
         }
         if let numbers = numbers(entries, isSetting: true) {
             if axis == 0, rank == 1, let chosen = try entriesOfEachSample(node, table, numbers) { return chosen }
@@ -32,11 +33,12 @@ extension GraphConversion {
                     let once =
                         if let weight, weight.1 == .rows {
                             try add(
-                                self.site(node, "row"), EntryLookup(axis: axis, constant: constant, isOfParameter: true),
+                                self.site(node, "row"), EntryLookup(axis: axis, constant: constant, isOfParameter: true, padding: padding),
                                 parameters: [weight.0])
                         } else {
                             try add(
-                                self.site(node, "row"), EntryLookup(axis: axis, constant: constant), [try site(of: table, for: name)],
+                                self.site(node, "row"), EntryLookup(axis: axis, constant: constant, padding: padding),
+                                [try site(of: table, for: name)],
                                 type: table.type)
                         }
                     let rest = Array(table.shapes[0].dropFirst())
@@ -45,15 +47,16 @@ extension GraphConversion {
                 }
                 let constant = (numbers[0].integers, numbers[0].shape)
                 if let weight, weight.1 == .rows, rank >= 1 {
-                    return try add(name, EntryLookup(axis: axis, constant: constant, isOfParameter: true), parameters: [weight.0])
+                    return try add(
+                        name, EntryLookup(axis: axis, constant: constant, isOfParameter: true, padding: padding), parameters: [weight.0])
                 }
                 return try add(
-                    name, EntryLookup(axis: axis, constant: constant), [try site(of: table, for: name)], type: table.type)
+                    name, EntryLookup(axis: axis, constant: constant, padding: padding), [try site(of: table, for: name)], type: table.type)
             }
             // The table of the positions: those of each sample.
             if axis == 0, rank == 2, let weight, case .tokens = graph.input, let offset = isPositions(numbers) {
                 positions = min(positions ?? .max, table.shapes[0][0] - offset)
-                return try add(name, PositionEmbedding(layout: weight.1, offset: offset), parameters: [weight.0])
+                return try add(name, PositionEmbedding(layout: weight.1, offset: offset, padding: padding), parameters: [weight.0])
             }
         }
         let numbers = try site(of: entries, for: self.site(node, "entries"))
@@ -61,9 +64,11 @@ extension GraphConversion {
         if axis == 0, rank == 2, weight != nil, entries.type.isWhole { tokenLimit = min(tokenLimit ?? .max, table.shapes[0][0]) }
         boundPositions(numbers, entries: table.shapes[0][axis])
         if let weight, weight.1 == .rows {
-            return try add(name, EntryLookup(axis: axis, isOfParameter: true), [numbers], parameters: [weight.0])
+            return try add(name, EntryLookup(axis: axis, isOfParameter: true, padding: padding), [numbers], parameters: [weight.0])
         }
-        return try add(name, EntryLookup(axis: axis), [try site(of: table, for: self.site(node, "table")), numbers], type: table.type)
+        return try add(
+            name, EntryLookup(axis: axis, padding: padding), [try site(of: table, for: self.site(node, "table")), numbers], type: table.type
+        )
     }
 
     /// The numbers of one sample, with a first dimension of 1, of a constant that has the same ones for each of the samples whose number the

@@ -11,10 +11,13 @@ package struct Embedding: Operation {
     package let layout: Layout
     /// By what the entries are multiplied.
     package let scale: Float
+    /// The entry that gets no gradient, as PyTorch's `padding_idx`.
+    package let padding: Int?
 
-    package init(layout: Layout, scale: Float = 1) {
+    package init(layout: Layout, scale: Float = 1, padding: Int? = nil) {
         self.layout = layout
         self.scale = scale
+        self.padding = padding
     }
 
     package var name: String { "embedding" }
@@ -38,10 +41,12 @@ package struct Embedding: Operation {
         TableRows.gather(pass.parameters[0], layout, scale: scale, into: pass.output, team: pass.team) { Int(tokens.ids[$0]) }
     }
 
-    /// Entry t of dtable += scale times the sum of dy over the positions of token t.
+    /// Entry t of dtable += scale times the sum of dy over the positions of token t, unless it is that of the padding.
     package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.parameterGradients[0], let tokens = pass.tokens else { return }
-        TableRows.scatterAdd(pass.outputGradient, scale: scale, toEntriesOf: gradient, layout, team: pass.team) { Int(tokens.ids[$0]) }
+        TableRows.scatterAdd(
+            pass.outputGradient, scale: scale, toEntriesOf: gradient, layout, leavingOut: padding, team: pass.team
+        ) { Int(tokens.ids[$0]) }
     }
 }
 
@@ -51,10 +56,13 @@ package struct Embedding: Operation {
 package struct PositionEmbedding: Operation {
     package let layout: Embedding.Layout
     package let offset: Int
+    /// The entry that gets no gradient, as PyTorch's `padding_idx`.
+    package let padding: Int?
 
-    package init(layout: Embedding.Layout, offset: Int = 0) {
+    package init(layout: Embedding.Layout, offset: Int = 0, padding: Int? = nil) {
         self.layout = layout
         self.offset = offset
+        self.padding = padding
     }
 
     package var name: String { "position embedding" }
@@ -84,11 +92,13 @@ package struct PositionEmbedding: Operation {
         TableRows.gather(pass.parameters[0], layout, into: pass.output, team: pass.team) { $0 % length + offset }
     }
 
-    /// Entry p + offset of dtable += the sum of dy over the samples' places p.
+    /// Entry p + offset of dtable += the sum of dy over the samples' places p, unless it is that of the padding.
     package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.parameterGradients[0] else { return }
         let length = max(1, pass.outputGradient.shape[1])
-        TableRows.scatterAdd(pass.outputGradient, toEntriesOf: gradient, layout, team: pass.team) { $0 % length + offset }
+        TableRows.scatterAdd(pass.outputGradient, toEntriesOf: gradient, layout, leavingOut: padding, team: pass.team) {
+            $0 % length + offset
+        }
     }
 }
 

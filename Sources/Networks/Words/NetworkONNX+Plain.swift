@@ -34,7 +34,9 @@ extension NetworkONNX {
                 node, "Slice",
                 [x, writer.constant([slice.start]), writer.constant([slice.start + slice.length]), writer.constant([-1])])
         case let lookup as EntryLookup:
-            guard let constant = lookup.constant, constant.shape.isEmpty, constant.numbers.count == 1, !lookup.isOfParameter else {
+            guard let constant = lookup.constant, constant.shape.isEmpty, constant.numbers.count == 1, !lookup.isOfParameter,
+                lookup.padding == nil
+            else {
                 return nil
             }
             return add(node, "Gather", [x, writer.constant(constant.numbers[0])], [("axis", .integer(lookup.axis))])

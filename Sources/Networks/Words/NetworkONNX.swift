@@ -36,7 +36,7 @@ struct NetworkONNX {
     }
 
     private mutating func run() throws(Problem) -> ByteRegion {
-        let fixed = network.fixedParameters
+        let (fixed, kept) = (network.fixedParameters, checkpoint.keptTensors)
         for (index, parameter) in network.parameters.enumerated() {
             guard parameter.slices.isEmpty, let record = checkpoint[parameter.tensorName], Self.types.contains(record.dtype) else {
                 throw Problem(
@@ -44,7 +44,7 @@ struct NetworkONNX {
                     expected: Self.types.map(\.rawValue).joined(separator: ", "),
                     found: checkpoint[parameter.tensorName]?.dtype.rawValue ?? "a part")
             }
-            try writer.declare(tensor: record, isFixed: fixed.contains(ParameterID(index)))
+            try writer.declare(tensor: record, isFixed: fixed.contains(ParameterID(index)), isKept: kept.contains(record.name))
             // The network computes in single precision.
             parameters[ParameterID(index)] = writer.cast(record.name, to: .float)
         }
@@ -114,14 +114,15 @@ struct NetworkONNX {
             writer.declare(input: name, type: .float, shape: [nil] + shape)
             return name
         case let embedding as Embedding where embedding.layout == .rows:
-            guard embedding.scale != 1 else { return add(node, "Gather", [try parameter(node, 0), tokens]) }
-            let entries = writer.add("Gather", [try parameter(node, 0), tokens])
-            return add(node, "Mul", [entries, writer.constant(embedding.scale)])
+            let isScaled = embedding.scale != 1
+            let entries = writer.entries(
+                try parameter(node, 0), tokens, padding: embedding.padding, output: isScaled ? nil : writer.unused(node.site))
+            return !isScaled ? entries : add(node, "Mul", [entries, writer.constant(embedding.scale)])
         case let positions as PositionEmbedding where positions.layout == .rows:
             let length = writer.add("Gather", [writer.add("Shape", [tokens]), writer.constant(1)], [("axis", .integer(0))])
             let start = writer.constant(positions.offset)
             let places = writer.add("Range", [start, writer.add("Add", [length, start]), writer.constant(1)])
-            return add(node, "Gather", [try parameter(node, 0), places])
+            return writer.entries(try parameter(node, 0), places, padding: positions.padding, output: writer.unused(node.site))
         case let linear as Linear: return try converted(linear, id, node)
         case let convolution as Convolution:
             var inputs = [try input(node)]

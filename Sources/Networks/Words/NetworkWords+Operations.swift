@@ -47,7 +47,7 @@ extension NetworkWords {
             return one("slice", [Setting(nil, "\(slice.start)"), Setting(nil, "\(slice.start + slice.length)")])
         case let lookup as EntryLookup:
             guard let constant = lookup.constant, constant.shape.isEmpty, constant.numbers.count == 1, lookup.axis > 0,
-                !lookup.isOfParameter
+                !lookup.isOfParameter, lookup.padding == nil
             else { return nil }
             return one("select", [Setting(nil, "\(constant.numbers[0])"), Setting("axis", "\(lookup.axis)")])
         case let reduction as Reduction:

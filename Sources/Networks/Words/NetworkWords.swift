@@ -208,6 +208,9 @@ struct NetworkWords {
         number == usual ? [] : [Setting(name, Self.number(number))]
     }
 
+    /// An entry of a table that gets no gradient.
+    private static func padding(_ entry: Int?) -> [Setting] { entry.map { [Setting("padding", "\($0)")] } ?? [] }
+
     private mutating func describe(_ id: NodeID) throws(Problem) {
         let node = network.nodes[id.index]
         switch node.operation {
@@ -220,13 +223,15 @@ struct NetworkWords {
         case is TokenNumbers: break
         case let embedding as Embedding where embedding.layout == .rows:
             add(
-                "embedding", [Setting(nil, try tensor(node.parameters[0]))] + Self.real("scale", embedding.scale, unless: 1), of: id)
+                "embedding",
+                [Setting(nil, try tensor(node.parameters[0]))] + Self.real("scale", embedding.scale, unless: 1)
+                    + Self.padding(embedding.padding), of: id)
         case let lookup as EntryLookup where lookup.isOfParameter && lookup.axis == 0 && lookup.constant == nil:
             guard network.nodes[node.inputs[0].index].operation is TokenNumbers else {
                 throw Problem("has no words", found: "a table of numbers")
             }
-            items.append(
-                Item(source: nil, name: "embedding", settings: [Setting(nil, try tensor(node.parameters[0]))], node: id, isModule: false))
+            let settings = [Setting(nil, try tensor(node.parameters[0]))] + Self.padding(lookup.padding)
+            items.append(Item(source: nil, name: "embedding", settings: settings, node: id, isModule: false))
         case let linear as Linear:
             try add("linear", weights: ["weight", "bias"], [], of: id, own: linear.layout == .outIn ? [] : [Setting("layout", "in_out")])
         case let convolution as Convolution:
@@ -299,8 +304,9 @@ struct NetworkWords {
     private mutating func describeTable(_ id: NodeID) throws(Problem) -> Bool {
         guard let (source, table) = tables[id] else { return false }
         let name = try tensor(network.nodes[table.index].parameters[0], anyShape: true)
-        let isOfTokens = !(network.nodes[table.index].operation is PositionRows)
-        add(isOfTokens ? "positions" : "add", [Setting(nil, name)], of: id, source: source)
+        let operation = network.nodes[table.index].operation
+        let padding = Self.padding((operation as? PositionEmbedding)?.padding)
+        add(operation is PositionRows ? "add" : "positions", [Setting(nil, name)] + padding, of: id, source: source)
         return true
     }
 

@@ -113,33 +113,8 @@ enum WordOperations {
             guard !parameters.isEmpty else { throw graph.failure("inserts nothing", element, expected: "tensors of rows x width") }
             try graph.add(graph.site(element), InsertedRows(position: position), [graph.current], parameters: parameters, for: element)
         }
-        entry("positions", "T") { (graph, element) throws(Problem) in
-            var settings = SettingsReader(element)
-            let words = settings.unnamed()
-            try settings.end()
-            guard words.count == 1 else { throw graph.failure("names no table", element, expected: "positions(TENSOR)") }
-            let table = try graph.parameter(words[0], of: element)
-            guard table.shape.count == 2 else {
-                throw graph.failure("names no table", element, expected: "positions x width", found: Networks.words(table.shape))
-            }
-            let before = graph.current
-            try graph.add(graph.unique(words[0]), PositionEmbedding(layout: .rows), [], parameters: [table], for: element)
-            try graph.add(graph.site(element), Sum(), [before, graph.current], for: element)
-        }
-        entry("embedding", "T") { (graph, element) throws(Problem) in
-            var settings = SettingsReader(element)
-            let words = settings.unnamed()
-            let scale = try settings.signed("scale", default: 1)
-            try settings.end()
-            guard words.count == 1 else { throw graph.failure("names no table", element, expected: "embedding(TENSOR)") }
-            let table = try graph.parameter(words[0], of: element)
-            guard graph.nodes.isEmpty, table.shape.count == 2 else {
-                throw graph.failure(
-                    graph.nodes.isEmpty ? "names no table" : "reads tokens", element,
-                    expected: graph.nodes.isEmpty ? "entries x width" : "the first element", found: Networks.words(table.shape))
-            }
-            try graph.add(graph.unique(words[0]), Embedding(layout: .rows, scale: Float(scale)), [], parameters: [table], for: element)
-        }
+        entry("positions", "T", positions)
+        entry("embedding", "T", embedding)
         entry("attention", "heads=N") { (graph, element) throws(Problem) in try attention(&graph, element) }
         return entries
     }()

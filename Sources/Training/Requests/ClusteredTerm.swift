@@ -25,15 +25,23 @@ package struct ClusteredTerm {
     private let clusters: Clusters
     private let seed: UInt64
 
-    /// - Parameter patterns: of the layers' names; without any, the layers that have given clusters, otherwise the model's default layers.
+    /// A term that neither counts nor is a goal may have no layers, where nothing names them and the network reads none.
+    ///
+    /// - Parameters:
+    ///   - patterns: of the layers' names; without any, the layers that have given clusters, otherwise the model's default layers.
+    ///   - isGoal: whether the run ends at a clusterability.
     /// - Throws: errors of patterns that match nothing, of layers without given clusters, of layers that the network does not read.
-    init(_ clusters: Clusters, patterns: [String], of model: LoadedModel, lambda: Double, seed: UInt64) throws {
+    init(_ clusters: Clusters, patterns: [String], of model: LoadedModel, lambda: Double, isGoal: Bool = false, seed: UInt64) throws {
         self.lambda = lambda
         self.seed = seed
         self.clusters = clusters
         let path = model.checkpoint.path
         switch clusters {
         case .given(let given): layers = model.read(try given.layers(matching: patterns, of: model.catalog, path: path), patterns)
+        case .found where lambda == 0 && patterns.isEmpty && !isGoal && model.catalog.unreadable.isEmpty:
+            // Nothing is asked of the layers: there need be none.
+            let found = (try? model.catalog.layers(matching: patterns, path: path)) ?? []
+            layers = found.filter { model.network.parameter(named: $0.name) != nil }
         case .found: layers = model.read(try model.catalog.layers(matching: patterns, path: path), patterns)
         }
         for layer in layers where model.network.parameter(named: layer.name) == nil {
@@ -77,6 +85,7 @@ package struct ClusteredTerm {
     private func found(
         by method: ClusteringMethod, _ count: ClusterCount, _ trainer: Trainer, _ data: SampleBatches, threads: Int
     ) throws -> [String: LayerClustering] {
+        guard !layers.isEmpty else { return [:] }
         let graph = WeightGraph(
             layers: layers.map { layer in
                 guard let parameter = trainer.network.parameter(named: layer.name) else {

@@ -45,8 +45,10 @@ package final class Finetuning {
                 Double((0..<samples).reduce(0) { $0 + tokens.length(of: $1) }) / Double(samples)
             } else { nil }
         term = try ClusteredTerm(
-            request.clusters, patterns: request.layers, of: model, lambda: request.lambda ?? (isRunningText ? 40 : 20), seed: request.seed)
-        let trained = try TrainedParameters(of: model.network, only: request.only, frozen: request.frozen)
+            request.clusters, patterns: request.layers, of: model, lambda: request.lambda ?? (isRunningText ? 40 : 20),
+            isGoal: request.wantedClusterability != nil, seed: request.seed)
+        let trained = try TrainedParameters(
+            of: model.network, only: request.only, frozen: request.frozen, kept: model.checkpoint.keptTensors)
         let order = try request.training.order(
             count: samples, isRunningText: isRunningText, smallest: BatchOrder.smallestBatch(for: data), seed: request.seed)
         let steps = try request.training.stepCount(order)

@@ -53,9 +53,10 @@ enum ScriptArchive {
         guard var model = file.models.first, var module = model.module, module.isScript else { return file }
         var reader = ScriptModuleReader(pickle)
         if let script = reader.module(pickle.root) {
+            if !script.isFrozen { module.kept = reader.kept }
             let reading = ScriptProgram.reading(
                 of: script, code: members.code, constants: self.constants(members, model.tensors), examples: examples(members),
-                tensors: model.tensors)
+                tensors: model.tensors, kept: module.kept)
             switch reading.graph {
             case .success(let graph): module.graphFile = graph
             case .failure(let problem): module.graphProblem = problem

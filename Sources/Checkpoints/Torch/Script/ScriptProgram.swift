@@ -29,6 +29,8 @@ struct ScriptProgram {
     /// The dimensions that the samples have where a linear layer is the first to read them.
     let sampleRank: Int
     var fixed: Set<String> = []
+    /// The tensors that training leaves as they are.
+    private let kept: Set<String>
     let tensors: [String: TensorRecord]
     /// Whether sequences of tokens have the length with which the model was traced.
     private var keepsLength = false
@@ -64,22 +66,23 @@ struct ScriptProgram {
     /// - Parameters:
     ///   - examples: the shapes and types of the inputs with which the model was traced; nil if the archive has none.
     ///   - constants: those of the code, in their order.
+    ///   - kept: the tensors that training leaves as they are.
     static func reading(
         of module: ScriptModule, code: @escaping (String) -> String?, constants: [ScriptValue],
-        examples: [(shape: [Int], dtype: DType)]?, tensors: [TensorRecord]
+        examples: [(shape: [Int], dtype: DType)]?, tensors: [TensorRecord], kept: Set<String> = []
     ) -> Reading {
-        var program = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen)
+        var program = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen, kept: kept)
         var graph: TorchExportGraph
         do throws(Problem) {
             graph = try program.run(module, examples)
         } catch {
             // The code may be that for sequences of the length with which it was traced alone.
-            var fixed = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen)
+            var fixed = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen, kept: kept)
             fixed.keepsLength = true
             // Code that asks for the shape of its samples before a layer reads them may be that of a model of tokens.
-            var other = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen)
+            var other = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen, kept: kept)
             // Layers may read rows of sequences too.
-            var rows = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen, sampleRank: 3)
+            var rows = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen, kept: kept, sampleRank: 3)
             if let guessed = try? fixed.run(module, examples) {
                 program = fixed
                 graph = guessed
@@ -108,11 +111,13 @@ struct ScriptProgram {
     }
 
     private init(
-        _ code: @escaping (String) -> String?, _ constants: [ScriptValue], _ tensors: [TensorRecord], isFrozen: Bool, sampleRank: Int = 2
+        _ code: @escaping (String) -> String?, _ constants: [ScriptValue], _ tensors: [TensorRecord], isFrozen: Bool, kept: Set<String>,
+        sampleRank: Int = 2
     ) {
         self.code = code
         self.sampleRank = sampleRank
         self.constants = constants
+        self.kept = kept
         self.tensors = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         weights = ScriptWeights(isFrozen ? tensors : [])
         for tensor in tensors {
@@ -163,8 +168,8 @@ struct ScriptProgram {
         let read = Set(nodes.flatMap { $0.inputs.flatMap { $0.value.names } })
         let parameters = Dictionary(uniqueKeysWithValues: tensors.keys.filter(read.contains).map { ($0, weights.names[$0] ?? $0) })
         return TorchExportGraph(
-            nodes: nodes, parameters: parameters, fixed: fixed.subtracting(weights.learned), userInputs: inputs,
-            outputs: outputs.map(\.tensor), outputNames: outputs.map(\.name),
+            nodes: nodes, parameters: parameters, fixed: fixed.subtracting(weights.learned), kept: kept.subtracting(fixed),
+            userInputs: inputs, outputs: outputs.map(\.tensor), outputNames: outputs.map(\.name),
             shapes: shapes.mapValues { $0.map { $0.flatMap { $0 >= 0 ? $0 : nil } } }, types: types, lengths: lengths, places: places)
     }
 

@@ -167,6 +167,8 @@ final class ScriptModule {
 struct ScriptModuleReader {
     private let pickle: Pickle
     private var budget = 1 << 16
+    /// The tensors for which no gradient is wanted: buffers, and parameters that training leaves as they are.
+    private(set) var kept: Set<String> = []
 
     private static let depthLimit = 64
 
@@ -184,8 +186,9 @@ struct ScriptModuleReader {
         for member in members {
             let name = path.isEmpty ? member.key : path + "." + member.key
             guard name.utf8.count <= Pickle.keyLimit else { return nil }
-            if pickle.tensorSource(member.value) != nil {
+            if let source = pickle.tensorSource(member.value) {
                 attributes[member.key] = .tensor(name)
+                if case .view(let view) = source, case .boolean(false)? = view.wantsGradient { kept.insert(name) }
             } else if let plain = plain(member.value) {
                 attributes[member.key] = plain
             } else if let inner = module(member.value, path: name, depth: depth + 1) {

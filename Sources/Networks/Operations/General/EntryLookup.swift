@@ -11,11 +11,14 @@ package struct EntryLookup: Operation {
     package let constant: (numbers: [Int], shape: [Int])?
     /// Whether the table is the parameter.
     package let isOfParameter: Bool
+    /// The entry that gets no gradient, as PyTorch's `padding_idx`.
+    package let padding: Int?
 
-    package init(axis: Int, constant: (numbers: [Int], shape: [Int])? = nil, isOfParameter: Bool = false) {
+    package init(axis: Int, constant: (numbers: [Int], shape: [Int])? = nil, isOfParameter: Bool = false, padding: Int? = nil) {
         self.axis = axis
         self.constant = constant
         self.isOfParameter = isOfParameter
+        self.padding = padding
     }
 
     package var name: String { "gather" }
@@ -75,13 +78,13 @@ package struct EntryLookup: Operation {
         }
     }
 
-    /// The gradient of each entry += those of its copies; the numbers have none.
+    /// The gradient of each entry but that of the padding += those of its copies; the numbers have none.
     package func backward(_ pass: BackwardPass) {
         guard let gradient = isOfParameter ? pass.parameterGradients[0] : pass.inputGradients[0] else { return }
         pass.outputGradient.withElements { g in
             gradient.withMutableElements { d in
                 forEachEntry(gradient.shape, pass.inputs) { from, to, count in
-                    guard let from else { return }
+                    guard let from, padding == nil || count == 0 || from / count % gradient.shape[axis] != padding else { return }
                     for place in 0..<count { d[from + place] += g[to + place] }
                 }
             }
