@@ -84,6 +84,8 @@ enum WordOperations {
             guard statistics.count == 2 else { throw graph.failure("has no statistics", element, expected: "mean=TENSOR and var=TENSOR") }
             try graph.add(graph.site(element), operation, [graph.current], parameters: affine + statistics, for: element)
         }
+        entry("groupnorm", "4") { (graph, element) throws(Problem) in try groupNorm(&graph, element, isOfChannels: false) }
+        entry("instancenorm") { (graph, element) throws(Problem) in try groupNorm(&graph, element, isOfChannels: true) }
         entry("linear", "weight=T") { (graph, element) throws(Problem) in
             var settings = SettingsReader(element)
             let layout = try settings.choice("layout", of: ["out_in", "in_out"], default: "out_in")
@@ -159,7 +161,7 @@ enum WordOperations {
 
     // MARK: Tensors by name
 
-    private static func tensors(
+    static func tensors(
         _ names: [String], _ settings: inout SettingsReader, _ graph: WordGraph, _ element: Element
     ) throws(Problem) -> [NetworkGraph.Parameter] {
         var parameters: [NetworkGraph.Parameter] = []
