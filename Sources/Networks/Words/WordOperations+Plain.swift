@@ -2,6 +2,13 @@ import Text
 
 /// Operations of one output that read at most lists of numbers.
 extension WordOperations {
+    /// Functions of one number; ONNX has them by the same names.
+    static let curves: [String: ElementCurve.Function] = [
+        "neg": .negative, "abs": .absolute, "sqrt": .squareRoot, "exp": .exponential, "log": .logarithm, "erf": .error, "sin": .sine,
+        "cos": .cosine, "reciprocal": .reciprocal, "tan": .tangent, "asin": .arcSine, "acos": .arcCosine, "atan": .arcTangent,
+        "sinh": .hyperbolicSine, "cosh": .hyperbolicCosine, "asinh": .areaSine, "acosh": .areaCosine, "atanh": .areaTangent,
+    ]
+
     static func detach(_ graph: inout WordGraph, _ element: Element) throws(Problem) {
         try SettingsReader(element).end()
         try graph.add(graph.site(element), Detachment(), [graph.current], for: element)

@@ -58,6 +58,7 @@ enum WordOperations {
         entry("select", "0,axis=1", select)
         entry("mean", "1") { (graph, element) throws(Problem) in try reduce(&graph, element, .mean) }
         entry("sum", "1") { (graph, element) throws(Problem) in try reduce(&graph, element, .sum) }
+        entry("prod", "1") { (graph, element) throws(Problem) in try reduce(&graph, element, .product) }
         entry("max", "1") { (graph, element) throws(Problem) in try reduce(&graph, element, .maximum) }
         entry("layernorm") { (graph, element) throws(Problem) in
             var settings = SettingsReader(element)
@@ -152,12 +153,6 @@ enum WordOperations {
         while shape.count > 2, shape[0] == 1 { shape.removeFirst() }
         return shape.count == 1 ? [1] + shape : shape
     }
-
-    /// Functions of one number.
-    static let curves: [String: ElementCurve.Function] = [
-        "neg": .negative, "abs": .absolute, "sqrt": .squareRoot, "exp": .exponential, "log": .logarithm, "erf": .error, "sin": .sine,
-        "cos": .cosine, "reciprocal": .reciprocal,
-    ]
 
     // MARK: Tensors by name
 

@@ -174,6 +174,7 @@ extension ScriptProgram {
             guard let number = value(name).integer ?? standard else { throw Problem("has no setting '\(name)'") }
             return try axis(number, shape.count + extra)
         }
+        if let found = try marked(operation, shape, value) { return (type, [found]) }
         switch operation {
         case "flatten":
             let (first, last) = (try place("start_dim", 0), try place("end_dim", -1))
@@ -255,7 +256,7 @@ extension ScriptProgram {
                 sum.flatMap { sum in axis < other.count ? other[axis].map { sum.addingReportingOverflow($0).partialValue } : nil }
             }
             return (type, [lengths])
-        case "mean", "sum", "amax", "amin":
+        case "mean", "sum", "amax", "amin", "prod":
             let given = value("dim").integer.map { [$0] } ?? value("dim").items?.compactMap(\.integer) ?? []
             guard !given.isEmpty else { throw Problem("is over all numbers of the batch") }
             var axes: Set<Int> = []
@@ -306,7 +307,8 @@ extension ScriptProgram {
     private static let keeping: Set<String> = [
         "relu", "tanh", "sigmoid", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal", "mish", "selu", "hardswish",
         "sign", "floor", "ceil", "silu", "rsqrt", "hardsigmoid", "relu6", "contiguous", "clone", "detach", "alias", "gelu", "leaky_relu",
-        "elu", "celu", "softplus", "hardtanh", "square", "log1p", "log2", "log_sigmoid", "round", "dropout", "feature_dropout",
+        "elu", "celu", "softplus", "hardtanh", "square", "log1p", "log2", "log_sigmoid", "round", "expm1", "tan", "asin", "acos", "atan",
+        "sinh", "cosh", "asinh", "acosh", "atanh", "dropout", "feature_dropout",
         "alpha_dropout", "to", "clamp", "clamp_min", "clamp_max",
     ]
 
