@@ -30,7 +30,10 @@ struct NetworkONNX {
         var batches: [BatchShape] = []
         switch network.input {
         case .tokens(_, let positions): batches = [.tokens(samples: 3, length: min(5, positions ?? 5))]
-        case .values(let shape): batches = [5, 64, 224, 32, 28].map { size in .values([3] + shape.map { $0 ?? size }) }
+        case .values(let shape):
+            // What comes after a flattening may fit one size alone.
+            let sizes = shape.contains(nil) ? [5, 64, 224, 32, 28] + Array(1...256) : [0]
+            batches = sizes.map { size in .values([3] + shape.map { $0 ?? size }) }
         }
         shapes = batches.lazy.compactMap { try? network.shapes(for: $0) }.first
     }
