@@ -48,6 +48,7 @@ package struct NeuronDimensions: Sendable {
         switch node.operation.neurons {
         case .produces(let weights): return weights.form == .images ? .second : .last
         case .windows, .flattens: return .second
+        case _ where node.operation is GroupNorm: return .second
         case .perChannel: return node.operation is BatchNorm ? .second : read
         case .elementwise, .multiplies, .adds, .mixes: return read
         case .fixed: break

@@ -11,6 +11,9 @@ struct GraphWordsCommandTests {
         "residual":
             "conv1(padding=1),bn1,x=relu,conv2(padding=1),relu,y=conv3(padding=1),x,shortcut,add(y),z=relu,conv4(padding=1),add(z),relu,"
             + "globalavgpool,flatten,fc",
+        "normed":
+            "conv1(padding=1),gn1(groups=3),relu,conv2(padding=1),own(groups=4,eps=0.001),silu,conv3,instancenorm,tanh,conv4,groupnorm(2),"
+            + "whole(groups=1,eps=0.01),relu,max(2,3),fc1,rows(groups=2),fc2",
         "attending":
             "embed,x=add(places),ln1,qkv,attention(heads=2),proj,y=add(x),layernorm,up,gelu,down,z=add(y),attn(heads=4),add(z),mean(1),head",
     ]
@@ -25,7 +28,7 @@ struct GraphWordsCommandTests {
         #expect(found.count == expected.count && zip(found, expected).allSatisfy { abs($0 - $1) <= 1e-5 * max(1, abs($1)) }, "\(what)")
     }
 
-    @Test(arguments: ["residual", "attending"]) func aStepOfTrainingIsPyTorchsAndTheWordsAreKept(name: String) throws {
+    @Test(arguments: ["residual", "attending", "normed"]) func aStepOfTrainingIsPyTorchsAndTheWordsAreKept(name: String) throws {
         let expected = try Checkpoint.open(Self.path(name + ".expected.safetensors"))
         let (words, data) = (Self.words[name] ?? "", ["--data", Self.path(name + ".npz")])
         try TemporaryFolder.with { folder in

@@ -18,6 +18,9 @@ struct GraphWordsTests {
         "general":
             "a,tanh,x=mul(gain),rows=reshape(2,4),matmul(mixing),turned=transpose(1,2),rows,matmul(turned,scale=0.5),softmax,matmul(rows),"
             + "reshape(8),div(2),mixed=add(1),input,y=b,p=pow(2),x,slice(2,6),d=sub(y),mixed,concat(p,d),out",
+        "normed":
+            "conv1(padding=1),gn1(groups=3),relu,conv2(padding=1),own(groups=4,eps=0.001),silu,conv3,instancenorm,tanh,conv4,groupnorm(2),"
+            + "whole(groups=1,eps=0.01),relu,max(2,3),fc1,rows(groups=2),fc2",
         "tokens": "embedding(embed),x=positions(places),ln1,qkv,attention(heads=2,causal=true),proj,add(x),unembed",
     ]
     static let names = words.keys.sorted()
@@ -71,6 +74,31 @@ struct GraphWordsTests {
         #expect(network.input == .values(shape: [6]))
         #expect(try self.network("tokens").input == .tokens(vocabulary: 11, positions: 16))
         #expect(try self.network("attending").input == .values(shape: [5, 6]), "the table of places fixes the length")
+    }
+
+    /// Norms that are no modules, whose settings have names, and sequences of channels.
+    @Test func normsOfGroupsReadTensorsByName() throws {
+        let text =
+            "conv1(padding=1),groupnorm(groups=3,weight=gn1.weight,bias=gn1.bias),relu,conv2(padding=1),"
+            + "instancenorm(weight=own.weight,bias=own.bias,eps=0.001),silu,conv3,instancenorm,tanh,conv4,groupnorm(2),"
+            + "reshape(4,-1),groupnorm(1,weight=whole.weight,bias=whole.bias,eps=0.01),relu,max(2),fc1,rows(groups=2),fc2"
+        let (network, values) = (try network("normed", text), try Self.expected("normed"))
+        let batch = try ReferenceValues.batch(values)
+        let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 2))
+        Self.close(try #require(executor.run(batch)[network.output]).elements, try #require(values["output"]).floats(), "normed")
+    }
+
+    @Test(arguments: [
+        ("conv1(padding=1),gn1(groups=4),relu", "'gn1(groups=4)': the groups do not divide the channels, expected a divisor of 6, found 4"),
+        ("conv1(padding=1),gn1(groups=0),relu", "'gn1(groups=0)'"),
+        ("conv1(padding=1),groupnorm(bias=gn1.bias,groups=3)", "has no weight, expected weight=TENSOR beside bias"),
+        ("conv1(padding=1),groupnorm(weight=own.weight,groups=3)", "reads a different number of channels, expected 4, found 6"),
+        ("conv1(padding=1),groupnorm", "'groupnorm': needs 'groups'"),
+        ("conv1(padding=1),reshape(6,-1),instancenorm", "the layer reads images, expected samples x channels x rows x columns"),
+    ])
+    func normsThatDoNotFitAreRefused(words: String, part: String) {
+        let message = message("normed", "input(2x7x6)," + words)
+        #expect(message.contains(part), "\(message)")
     }
 
     @Test func wordsComeBackAsTheyWereWritten() throws {
@@ -158,6 +186,21 @@ struct GraphWordsTests {
     @Test func tenThousandWordsAreAGraph() throws {
         let words = "x=in_proj," + String(repeating: "relu,add(x),", count: 5_000) + "gate,g=silu,x,up,mul(g),down,head"
         #expect(try network("gated", words).nodes.count == 10_008)
+    }
+
+    @Test func aNewNetworkHasNormsOfGroups() throws {
+        let blueprint = try Blueprint.convolutional(
+            "2x7x6:conv1(6,3),gn1(3,eps=0.01),relu,conv2(4,3),instancenorm1,flatten,fc1(6),gn2(groups=2)")
+        #expect(
+            blueprint.architecture?.description
+                == "conv1,gn1(groups=3,eps=0.01),relu,conv2,instancenorm1(groups=4),flatten,fc1,gn2(groups=2)")
+        #expect(blueprint.parameters.map(\.shape) == [[6, 2, 3, 3], [6], [6], [6], [4, 6, 3, 3], [4], [4], [4], [6, 24], [6], [6], [6]])
+        let network = try Chain.network(
+            of: blueprint.draft(seed: 1).outline(path: "m"), #require(blueprint.architecture))
+        #expect(try network.shapes(for: .values([2, 2, 7, 6])).last == [2, 6])
+        for text in ["2x7x6:conv1(6,3),gn1(4)", "2x7x6:conv1(6,3),gn1", "2x7x6:conv1(6,3),instancenorm(3)", "5x6:fc1(8),gn1(2)"] {
+            #expect(throws: Problem.self) { try Blueprint.convolutional(text) }
+        }
     }
 
     @Test func aNewNetworkHasTheGraph() throws {

@@ -132,6 +132,23 @@ struct TorchProgramTests {
         #expect(found == (try output(network, batch).elements), "\(words)")
     }
 
+    /// Layers after a flattening fit images of one size, which the words do not say.
+    @Test func theONNXOfNormsBeforeAFlatteningIsWritten() throws {
+        let blueprint = try Blueprint.convolutional("2x9x9:conv1(6,3),gn1(3),relu,conv2(4,3),instancenorm1,flatten,fc1(3)")
+        let architecture = try #require(blueprint.architecture)
+        let batch = Batch.values(OperationCheck.random([2, 2, 9, 9], seed: 1, scale: 1))
+        try TemporaryFolder.with { folder in
+            try CheckpointWriter(path: folder + "/m.tar").write(blueprint.draft(seed: 3))
+            let checkpoint = try Checkpoint.open(folder + "/m.tar")
+            var draft = CheckpointDraft(checkpoint)
+            draft.files[ONNXFile.graphName] = try architecture.onnxGraph(for: checkpoint)
+            try CheckpointWriter(path: folder + "/m.onnx").write(draft)
+            let own = try output(Chain.network(of: checkpoint, architecture), batch).elements
+            let found = try output(LoadedModel(Checkpoint.open(folder + "/m.onnx")).network, batch).elements
+            GraphWordsTests.close(found, own, "the ONNX file")
+        }
+    }
+
     @Test(arguments: GraphWordsTests.names) func theONNXOfANetworkInWordsComputesTheSame(name: String) throws {
         let checkpoint = try GraphWordsTests.checkpoint(name)
         let words = try Architecture(GraphWordsTests.words[name] ?? "")

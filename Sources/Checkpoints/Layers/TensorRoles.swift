@@ -11,6 +11,7 @@ struct TensorRoles {
     /// Why a tensor is left out; nil for a weight matrix.
     func leftOut(_ name: TensorName, shape: [Int], dtype: DType) -> LeftOut? {
         let named = namedRole(name, shape: shape, dtype: dtype)
+        if named == nil, let role = readings?[name.full]?.recurrentRole { return role }
         // Several matrices, not the filters of a convolution.
         if named == nil, shape.count > 2, let reading = readings?[name.full], reading.isStack { return .misfit }
         if named == nil, let reading = readings?[name.full], reading.isAddend(shape) { return .positions }

@@ -21,6 +21,8 @@ struct GraphReadings: Sendable {
         /// The groups of a transposed convolution whose filters it is, [in, out / groups, ...]; nil if it is none's.
         var transposedGroups: Int?
 
+        /// What it is in a layer that keeps a state, beside its weights; nil if it is none's.
+        var recurrentRole: LeftOut?
         /// Whether it has more than two dimensions and is a factor of a product, not the filters of a convolution.
         var isStack = false
 
@@ -38,6 +40,7 @@ struct GraphReadings: Sendable {
             joined.hasFurtherReader = hasFurtherReader || other.hasFurtherReader
             joined.transposedGroups = transposedGroups ?? other.transposedGroups
             joined.isStack = isStack || other.isStack
+            joined.recurrentRole = recurrentRole ?? other.recurrentRole
             return joined
         }
 
@@ -191,6 +194,13 @@ private struct ReadingSearch {
             }
         case "Mul" where !isFixed, "Div" where !isFixed, "PRelu" where !isFixed:
             for input in node.inputs { read(input) { reading, _ in reading.hasOtherReader = true } }
+        case "LSTM", "GRU", "RNN":
+            readOther(node, from: 0)
+            // Biases, the states before the first step, and factors of a state.
+            for (place, role) in [(3, LeftOut.bias), (5, .token), (6, .token), (7, .scale)] where node.inputs.count > place {
+                let input = node.inputs[place]
+                if let source = aliases[input]?.source ?? filters[input] { readings[source, default: .init()].recurrentRole = role }
+            }
         default: readOther(node, from: 0)
         }
         steps += 1

@@ -36,7 +36,7 @@ struct ONNXGraph {
     }
 
     /// The operations whose weights get names from notes.
-    fileprivate static let layers: Set<String> = ["Gemm", "MatMul", "Conv", "ConvTranspose"]
+    fileprivate static let layers: Set<String> = ["Gemm", "MatMul", "Conv", "ConvTranspose", "LSTM", "GRU", "RNN"]
     /// Those whose notes say which tensors they read.
     private static let noted = layers.union([
         "BatchNormalization", "LayerNormalization", "GroupNormalization", "InstanceNormalization", "RMSNormalization", "PRelu", "Add",
@@ -196,6 +196,8 @@ struct ONNXUses {
     private var reshaped: [String: String] = [:]
     /// Products with matrices, to which biases are added.
     private var products: Set<String> = []
+    /// How many layers that keep a state a module has had.
+    private var recurrentLayers: [String: Int] = [:]
     /// The bias that is added to a value, by the value.
     private var addedBiases: [String: String] = [:]
 
@@ -238,6 +240,7 @@ struct ONNXUses {
         case "ConvTranspose":
             record(node, 1, .transposedConvolution(groups: Int(exactly: node.integers["group"] ?? 1) ?? 1))
             record(node, 2, .parameter)
+            name(node, weight: 1, bias: 2)
         case "BatchNormalization": for place in 1...4 { record(node, place, .parameter) }
         case "LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization", "PRelu":
             for place in 1...2 { record(node, place, .parameter) }
@@ -248,6 +251,9 @@ struct ONNXUses {
         case "LSTM", "GRU", "RNN":
             record(node, 1, .recurrent)
             record(node, 2, .recurrent)
+            // Biases, states before the first step, and weights of a state for each gate.
+            for place in [3, 5, 6, 7] { record(node, place, .parameter) }
+            nameRecurrent(node)
         case "DequantizeLinear": record(node, 0, .quantised(operation: node.operation))
         case "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "MatMulNBits", "MatMulBnb4", "QGemm":
             record(node, 1, .quantised(operation: node.operation))
@@ -291,6 +297,18 @@ struct ONNXUses {
         if Self.isNumbered(source), names[source] == nil { names[source] = path + ".weight" }
         if let ownBias, Self.isNumbered(ownBias), names[ownBias] == nil, aliases[ownBias]?.source == ownBias {
             names[ownBias] = path + ".bias"
+        }
+    }
+
+    /// Names the tensors of a layer that keeps a state after its module. Its gates are in another order than PyTorch's, and its two biases side by
+    /// side, so that these are not PyTorch's names; those of the second layer of a module end in `_1`.
+    private mutating func nameRecurrent(_ node: ONNXGraph.Node) {
+        guard let path = Self.module(node) else { return }
+        let layer = recurrentLayers[path, default: 0]
+        recurrentLayers[path] = layer + 1
+        for (place, part) in [(1, "weight_ih"), (2, "weight_hh"), (3, "bias")] where node.inputs.count > place {
+            guard let source = aliases[node.inputs[place]]?.source, Self.isNumbered(source), names[source] == nil else { continue }
+            names[source] = path + "." + part + (layer == 0 ? "" : "_\(layer)")
         }
     }
 

@@ -12,7 +12,7 @@ struct TensorAliases {
         "view", "reshape", "flatten", "unflatten", "transpose", "permute", "t", "numpy_T", "unsqueeze", "squeeze", "expand", "select",
         "slice", "split", "split_with_sizes", "chunk", "unbind", "detach", "alias", "contiguous", "to", "dropout", "feature_dropout",
         "alpha_dropout", "narrow", "movedim", "mT", "_unsafe_view", "identity", "lift_fresh", "expand_as", "type_as", "reshape_as",
-        "view_as", "unfold",
+        "view_as", "unfold", "diagonal",
     ]
 
     private func source(_ tensor: String) -> String { sources[tensor] ?? tensor }

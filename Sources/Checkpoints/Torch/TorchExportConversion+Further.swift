@@ -22,6 +22,11 @@ extension TorchExportConversion {
         case "round":
             guard try integer(node, "decimals", 0) == 0 else { throw Problem("rounds to decimals") }
             return try outputType(node).isFloating ? add(name, "Round", [value(node, "self")]) : value(node, "self")
+        case "expm1":
+            // tanh(x / 2) (e^x + 1), which keeps all digits where x is small.
+            let x = try valueAsOutput(node)
+            let half = writer.add("Tanh", [writer.add("Mul", [x, writer.constant(Float(0.5))])])
+            return add(name, "Mul", [half, writer.add("Add", [writer.add("Exp", [x]), writer.constant(Float(1))])])
         case "log1p": return add(name, "Log", [writer.add("Add", [try valueAsOutput(node), writer.constant(Float(1))])])
         case "log2": return add(name, "Mul", [writer.add("Log", [try valueAsOutput(node)]), writer.constant(Float(1.442_695_04))])
         case "log_sigmoid":

@@ -54,7 +54,10 @@ extension TorchExportConversion {
         let groups = try integer(node, node["num_groups"] == nil ? "group" : "num_groups")
         guard groups > 0, rank > 1 else { throw Problem("has no groups") }
         let rows = writer.add("Reshape", [x, writer.constant([0, groups, -1])])
-        let normed = writer.normalized(rows, epsilon: Float(real(node, "eps", 1e-5)), output: writer.unused(name + ".rows"))
+        let plain = [Float(1), 0].map { writer.constant([Float](repeating: $0, count: groups)) }
+        let normed = writer.add(
+            "InstanceNormalization", [rows] + plain, [("epsilon", .real(Float(real(node, "eps", 1e-5))))],
+            output: writer.unused(name + ".rows"))
         var result = writer.add("Reshape", [normed, writer.add("Shape", [x])])
         for (part, operation) in [("weight", "Mul"), ("bias", "Add")] {
             guard let tensor = node[part]?.tensor, let count = program.shapes[tensor]?.first ?? nil else { continue }

@@ -64,16 +64,17 @@ struct TorchExportConversion {
             writer.declare(input: name, type: try declaredType(input), shape: shape, lengths: lengths ?? SequenceLengths())
         }
         var aliases = TensorAliases()
-        for node in program.nodes {
+        for given in program.nodes {
             do throws(Problem) {
+                let node = try plainer(given)
                 try aliases.check(node)
-                writer.note = node.recurrentLayer.map { ONNXModel.Node.layerNote + $0 }
+                writer.note = given.recurrentLayer.map { ONNXModel.Node.layerNote + $0 }
                 try convert(node)
                 try checkThatAllIsRead(node)
                 try aliases.follow(node, parameters: program.parameters, written: written(by: node))
             } catch {
-                let named = error.subject == nil ? error.about("operation '\(node.target)'") : error
-                throw node.outputs.first.flatMap { program.places[$0] }.map { named.within($0) } ?? named
+                let named = error.subject == nil ? error.about("operation '\(given.target)'") : error
+                throw given.outputs.first.flatMap { program.places[$0] }.map { named.within($0) } ?? named
             }
         }
         if let buffer = program.changed.first {
@@ -212,7 +213,7 @@ struct TorchExportConversion {
         let result: String
         switch node.name {
         case "relu", "tanh", "sigmoid", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal", "mish", "selu", "softsign",
-            "hardswish", "sign", "floor", "ceil":
+            "hardswish", "sign", "floor", "ceil", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh":
             result = try elementwise(node, name)
         case "silu":
             let x = try value(node, "self")
@@ -279,9 +280,9 @@ struct TorchExportConversion {
             }
             guard let first = joined.first ?? tensors.first else { throw Problem("joins nothing") }
             result = add(name, "Concat", parts, [("axis", .integer(try axis(node, "dim", of: first, 0)))])
-        case "mean", "sum", "amax", "amin":
+        case "mean", "sum", "amax", "amin", "prod":
             let dims = try reducedDimensions(node)
-            let operations = ["mean": "ReduceMean", "sum": "ReduceSum", "amax": "ReduceMax", "amin": "ReduceMin"]
+            let operations = ["mean": "ReduceMean", "sum": "ReduceSum", "amax": "ReduceMax", "amin": "ReduceMin", "prod": "ReduceProd"]
             let type = try outputType(node)
             let read = writer.cast(try value(node, "self"), to: Self.wide(type).element)
             let made = add(
@@ -319,6 +320,8 @@ struct TorchExportConversion {
                 result = shaped
             } else if let written = try written(node, name) {
                 result = written
+            } else if let made = try diagonalOrMarks(node, name) {
+                result = made
             } else if let further = try further(node, name) {
                 result = further
             } else {

@@ -110,6 +110,8 @@ package struct NeuronFlow: Sendable {
             carriers.append(id)
             try carry(id, form == .image ? .flattened : form)
             return
+        case _ where node.operation is GroupNorm && form != .image:
+            throw refused("the channels of a norm are no neurons of its rows")
         case .perChannel:
             carriers.append(id)
             for parameter in node.parameters { try addAxis(parameter, 0, form, of: id) }

@@ -66,7 +66,7 @@ struct SilencedNeurons {
         case .elementwise: return .constants(made(by: node.operation, of: constants, [], scratch: 0))
         case .perChannel:
             let parameters = node.parameters.map { network.values[$0] }
-            let channels = parameters[0].count
+            let channels = parameters.first?.count ?? constants.count
             let input = spread(constants, to: channels).reshaped([1, channels])
             return .constants(made(by: node.operation, of: input, parameters, scratch: 2 * channels).reshaped([channels]))
         case .windows(keepsConstants: false) where says(constants):

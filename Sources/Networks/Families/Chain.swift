@@ -216,6 +216,8 @@ private struct ChainBuilder {
                 operation = try ChainOperations.batchNorm(
                     &settings, parameterCount: parameters.count, subject: subject)
                 parameters += [parameter("running_mean", [channels]), parameter("running_var", [channels])]
+            } else if element.settings.contains(where: { $0.name == nil || $0.name == "groups" }) {
+                operation = try ChainOperations.groupNorm(&settings, channels: graph.channels)
             } else {
                 operation = try ChainOperations.layerNorm(&settings)
             }

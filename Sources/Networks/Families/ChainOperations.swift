@@ -135,6 +135,14 @@ enum ChainOperations {
     static func layerNorm(_ settings: inout SettingsReader) throws(Problem) -> any LayerOperation {
         LayerNorm(epsilon: try settings.real("eps", default: 1e-5))
     }
+
+    /// A norm of groups of channels.
+    ///
+    /// - Parameter channels: those of the images that it reads, of which as many groups are an instance norm; nil if it may read something else.
+    static func groupNorm(_ settings: inout SettingsReader, channels: Int?) throws(Problem) -> any LayerOperation {
+        let groups = try settings.integer("groups", default: nil, minimum: 1, isPositional: true)
+        return GroupNorm(groups: groups == channels ? nil : groups, epsilon: try settings.real("eps", default: 1e-5))
+    }
 }
 
 extension Architecture {

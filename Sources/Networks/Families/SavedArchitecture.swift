@@ -125,7 +125,8 @@ enum SavedArchitecture {
 
     /// The PyTorch classes that are supported in a chain.
     private static let classes: Set<String> = Set(plain.keys).union([
-        "Linear", "Conv2d", "BatchNorm1d", "BatchNorm2d", "LayerNorm", "GELU", "Flatten", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d",
+        "Linear", "Conv2d", "BatchNorm1d", "BatchNorm2d", "LayerNorm", "GroupNorm", "InstanceNorm2d", "GELU", "Flatten", "MaxPool2d",
+        "AvgPool2d", "AdaptiveAvgPool2d",
         "LeakyReLU", "ELU", "CELU", "Softplus", "Hardtanh", "Softmax",
     ])
 
@@ -150,6 +151,17 @@ enum SavedArchitecture {
         case "LayerNorm":
             try saved.require("elementwise_affine", .boolean(true))
             return .init(saved.name, [try saved.real("eps", named: "eps")])
+        case "GroupNorm":
+            guard case .integer(let groups)? = saved["num_groups"] else { throw Problem("has no number of groups") }
+            let epsilon = try saved.real("eps", named: "eps")
+            return try saved.flag("affine")
+                ? .init(saved.name, [.init("groups", "\(groups)"), epsilon]) : .init("groupnorm", [.init(nil, "\(groups)"), epsilon])
+        case "InstanceNorm2d":
+            try saved.require("track_running_stats", .boolean(false))
+            let epsilon = try saved.real("eps", named: "eps")
+            guard try saved.flag("affine") else { return .init("instancenorm", [epsilon]) }
+            guard case .integer(let channels)? = saved["num_features"] else { throw Problem("has no number of channels") }
+            return .init(saved.name, [.init("groups", "\(channels)"), epsilon])
         case "GELU":
             let kind = try saved.text("approximate")
             return .init("gelu", kind == "none" ? [] : [.init("approximate", kind)])

@@ -26,7 +26,9 @@ extension GraphConversion {
         for (name, function) in kernels { operators[name] = curve { _, _ in Activation(function) } }
         let curves: [String: ElementCurve.Function] = [
             "Neg": .negative, "Abs": .absolute, "Reciprocal": .reciprocal, "Sqrt": .squareRoot, "Exp": .exponential, "Log": .logarithm,
-            "Erf": .error, "Sin": .sine, "Cos": .cosine, "Sign": .sign, "Floor": .floor, "Ceil": .ceiling, "Round": .round, "Not": .not,
+            "Erf": .error, "Sin": .sine, "Cos": .cosine, "Tan": .tangent, "Asin": .arcSine, "Acos": .arcCosine, "Atan": .arcTangent,
+            "Sinh": .hyperbolicSine, "Cosh": .hyperbolicCosine, "Asinh": .areaSine, "Acosh": .areaCosine, "Atanh": .areaTangent,
+            "Sign": .sign, "Floor": .floor, "Ceil": .ceiling, "Round": .round, "Not": .not,
             "IsNaN": .isNaN,
             // Operators of TensorFlow, which tf2onnx leaves in the file.
             "Erfc": .complementaryError, "Expm1": .exponentialLessOne,

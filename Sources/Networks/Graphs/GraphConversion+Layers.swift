@@ -16,6 +16,7 @@ extension GraphConversion {
         "Attention": { conversion, _, node in [try conversion.attention(node)] },
         "ai.onnx.ml.Scaler": { conversion, _, node in [try conversion.scaler(node)] },
         "InstanceNormalization": { conversion, _, node in [try conversion.instanceNorm(node)] },
+        "OneHot": { conversion, _, node in [try conversion.marks(node)] },
         "GroupNormalization": { conversion, _, node in [try conversion.groupNorm(node)] },
         "MaxPool": { conversion, _, node in [try conversion.pool(node)] },
         "AveragePool": { conversion, _, node in [try conversion.pool(node)] },

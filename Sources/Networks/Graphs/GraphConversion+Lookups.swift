@@ -105,4 +105,30 @@ extension GraphConversion {
         try take(counts.reduce(0, +))
         return known(zip(entries.shapes, counts).map { GraphNumbers($0, [Double](repeating: number, count: $1)) }, table.type, index)
     }
+
+    /// One of two numbers at each place of a new dimension: at that which a whole number says, counted from the end below 0, and elsewhere.
+    mutating func marks(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("axis")
+        let input = try required(node, 0)
+        guard let depth = try setting(node, 1, "number of places")?.integers.first, (1...1 << 20).contains(depth),
+            let numbers = try setting(node, 2, "list of two numbers")?.values, numbers.count == 2
+        else { throw Problem("marks no number of places that is fixed") }
+        let rank = input.shapes[0].count
+        guard let axis = GraphFolding.axis(node.integer("axis") ?? -1, rank + 1) else { throw Problem("has no such dimension") }
+        let apart = try reshaped(
+            input, to: input.shapes.map { Array($0[..<axis]) + [1] + $0[axis...] }, site(node, "apart"))
+        let shape = [depth] + [Int](repeating: 1, count: rank - axis)
+        func places(_ range: Range<Int>) -> GraphValue {
+            GraphValue(
+                source: .numbers([GraphNumbers(shape, range.map(Double.init))]), type: input.type, shapes: probes.map { _ in shape })
+        }
+        let counted = try arithmetic(site(node, "counted"), .equal, apart, places(0..<depth))
+        let behind = try arithmetic(site(node, "behind"), .equal, apart, places(-depth..<0))
+        let type = try required(node, 2).type
+        let both = try arithmetic(site(node, "either"), .or, counted, behind)
+        guard let either = both.site else { throw Problem("is of constants alone, which is not run") }
+        if numbers == [0, 1] { return try add(site(node), Identity(name: "identity"), [either], type: type) }
+        let scaled = try add(site(node, "scaled"), Scaling(Float(numbers[1] - numbers[0])), [either], type: type)
+        return try add(site(node), ElementCurve(.shift(Float(numbers[0])), name: "add"), [scaled.site!], type: type)
+    }
 }

@@ -96,16 +96,17 @@ extension GraphConversion {
         }
         normed = try add(self.site(node, "norm"), operation, [rows.site!])
         if !isFlat { normed = try reshaped(normed, to: input.shapes, self.site(node, "shaped")) }
-        // Ones and zeros are those of a norm without parameters.
-        func isPlain(_ value: GraphValue, _ number: Double) -> Bool {
-            guard let numbers = numbers(value, isSetting: true), numbers.count == 1 else { return false }
-            return numbers[0].values.allSatisfy { $0 == number }
-        }
         if let weight = try value(node, 1), !isPlain(weight, 1) {
             normed = try arithmetic(self.site(node, "scaled"), .multiply, normed, weight)
         }
         if let bias = try value(node, 2), !isPlain(bias, 0) { normed = try arithmetic(self.site(node), .add, normed, bias) }
         return normed
+    }
+
+    /// Whether all numbers of a value are one that has no effect: ones and zeros are those of a norm without parameters.
+    func isPlain(_ value: GraphValue, _ number: Double) -> Bool {
+        guard let numbers = numbers(value, isSetting: true), numbers.count == 1 else { return false }
+        return numbers[0].values.allSatisfy { $0 == number }
     }
 
     mutating func rootMeanSquareNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
@@ -125,60 +126,5 @@ extension GraphConversion {
         let moved = try add(site(node, "moved"), ElementCurve(.shift(epsilon), name: "add"), [mean.site!])
         let root = try add(site(node, "root"), ElementCurve(.squareRoot, name: "sqrt"), [moved.site!])
         return try arithmetic(site(node), .multiply, try arithmetic(site(node, "norm"), .divide, x, root), weight)
-    }
-
-    /// Each channel of each sample normalised: a layer norm over its places, then a factor and a summand for each channel.
-    mutating func instanceNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
-        try node.checkAttributes("epsilon")
-        let input = try required(node, 0)
-        guard input.shapes[0].count >= 3 else { throw Problem("has no places to normalise over", found: words(input.shapes[0])) }
-        let rows = try reshaped(
-            input, to: input.shapes.map { [$0[0], $0[1], $0[2...].reduce(1, *)] }, site(node, "rows"))
-        let normed = try add(site(node, "norm"), LayerNorm(epsilon: Float(node.real("epsilon") ?? 1e-5)), [rows.site!])
-        var result = normed
-        for (place, function, part) in [(1, Arithmetic.Function.multiply, "scaled"), (2, .add, "shifted")] {
-            guard let value = try value(node, place) else { continue }
-            if let stored = value.parameter, let parameter = parameter(stored, shape: [stored.shape.reduce(1, *), 1]) {
-                result = try add(site(node, part), Arithmetic(function), [result.site!], parameters: [parameter])
-            } else {
-                let column = try reshaped(value, to: value.shapes.map { $0 + [1] }, site(node, part + ".column"))
-                result = try arithmetic(site(node, part), function, result, column)
-            }
-        }
-        return try reshaped(result, to: input.shapes, site(node))
-    }
-
-    /// The channels of a group, at all their places, normalised together, then a factor and a summand for each channel: since opset 21. Before,
-    /// for each group.
-    mutating func groupNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
-        try node.checkAttributes("epsilon", "num_groups", "stash_type")
-        let input = try required(node, 0)
-        let (shape, groups) = (input.shapes[0], node.integer("num_groups") ?? 0)
-        guard shape.count >= 3 else { throw Problem("has no places to normalise over", found: words(shape)) }
-        guard groups > 0, shape[1] % groups == 0 else {
-            throw Problem("'num_groups' does not divide the channels", expected: "a divisor of \(shape[1])", found: "\(groups)")
-        }
-        let count = version < 21 ? groups : shape[1]
-        let rows = input.shapes.map { [$0[0], groups, $0[1...].reduce(1, *) / groups] }
-        let epsilon = Float(node.real("epsilon") ?? 1e-5)
-        var result = try add(
-            site(node, "norm"), LayerNorm(epsilon: epsilon), [try site(of: reshaped(input, to: rows, site(node, "rows")), for: site(node))])
-        if version >= 21 { result = try reshaped(result, to: input.shapes, site(node, "shaped")) }
-        let column = [count] + [Int](repeating: 1, count: version < 21 ? 1 : shape.count - 2)
-        for (place, function) in [(1, Arithmetic.Function.multiply), (2, .add)] {
-            let value = try required(node, place)
-            guard value.shapes.allSatisfy({ $0 == [count] }) else {
-                throw Problem(
-                    "its parameters are not one number for each \(version < 21 ? "group" : "channel")", expected: "\(count)",
-                    found: words(value.shapes[0]))
-            }
-            let name = place == 1 || version < 21 ? site(node, place == 1 ? "scaled" : "shifted") : site(node)
-            if let stored = value.parameter, let parameter = parameter(stored, shape: column) {
-                result = try add(name, Arithmetic(function), [result.site!], parameters: [parameter])
-            } else {
-                result = try arithmetic(name, function, result, try reshaped(value, to: value.shapes.map { _ in column }, name + ".column"))
-            }
-        }
-        return try reshaped(result, to: input.shapes, site(node))
     }
 }

@@ -8,7 +8,7 @@ extension GraphConversion {
         var operators: [String: Operator] = [:]
         let reductions: [String: Reduction.Function] = [
             "ReduceMean": .mean, "ReduceSum": .sum, "ReduceMax": .maximum, "ReduceMin": .minimum, "ReduceL2": .length,
-            "ReduceSumSquare": .sumOfSquares,
+            "ReduceSumSquare": .sumOfSquares, "ReduceProd": .product,
         ]
         for (name, function) in reductions {
             operators[name] = { conversion, _, node in [try conversion.reduce(node, function)] }

@@ -76,6 +76,7 @@ extension GraphConversion {
         if model.isOfTensorFlow, let origin = origin(of: site, with: shapes) {
             return GraphValue(source: .node(origin), type: value.type, shapes: shapes)
         }
+        if let norm = try groupNorm(of: site, as: shapes, name) { return norm }
         guard let template = template(shapes, input: value.shapes) else {
             throw Problem("the shape depends on the batch in a way that is not followed", found: shapes.map(words).joined(separator: ", "))
         }

@@ -5,8 +5,10 @@ extension NetworkGraph {
     /// bias.
     ///
     /// The site of the last step becomes that of the operation; steps that nothing else reads are left out.
-    mutating func nameDecompositions() {
-        var search = DecompositionSearch(self)
+    ///
+    /// - Parameter shapes: those of each node's output, one for each probe.
+    mutating func nameDecompositions(shapes: [String: [[Int]]]) {
+        var search = DecompositionSearch(self, shapes)
         search.run()
         nodes = search.nodes
     }
@@ -22,13 +24,16 @@ extension NetworkGraph {
 struct DecompositionSearch {
     private(set) var nodes: [NetworkGraph.Node]
     private let output: String
+    /// Those of the nodes' outputs.
+    let shapes: [String: [[Int]]]
     private var places: [String: Int] = [:]
     private(set) var readers: [String: Int] = [:]
     /// How often tensors are read.
     private(set) var uses: [String: Int] = [:]
     private var removed: Set<Int> = []
 
-    init(_ graph: NetworkGraph) {
+    init(_ graph: NetworkGraph, _ shapes: [String: [[Int]]]) {
+        self.shapes = shapes
         nodes = graph.nodes
         output = graph.output
         places.reserveCapacity(nodes.count)
@@ -44,7 +49,7 @@ struct DecompositionSearch {
     mutating func run() {
         for place in nodes.indices {
             if let found = geluOfError(place) ?? geluOfComplement(place) ?? geluOfTangent(place) ?? silu(place) ?? layerNorm(place)
-                ?? layerNormOfMoments(place) ?? rootMeanSquareNorm(place) ?? biased(place)
+                ?? layerNormOfMoments(place) ?? rootMeanSquareNorm(place) ?? biased(place) ?? groupNorm(place)
             {
                 replace(place, found)
             } else if let (layer, bias) = biasedBehindReshaping(place), let between = maker(nodes[place].inputs[0]) {

@@ -115,7 +115,7 @@ enum ONNXNetwork {
         let site = try conversion.site(of: value, for: output.name)
         conversion.graph.output = site
         conversion.graph.leaveOutUnread(but: input.name)
-        conversion.graph.nameDecompositions()
+        conversion.graph.nameDecompositions(shapes: conversion.shapesOfSites)
         conversion.graph.leaveOutUnread(but: input.name)
         conversion.graph.fixed = ConstantTensors.fixed(in: conversion.graph, of: checkpoint, stored: model.stored)
         conversion.graph.nameTied(checkpoint.ties)

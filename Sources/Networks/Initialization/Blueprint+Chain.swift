@@ -80,7 +80,9 @@ private struct ChainBlueprintBuilder {
     }
 
     /// The kinds of modules, by the first letters of their names.
-    private static let modules = ["conv", "fc", "linear", "bn", "batchnorm", "ln", "layernorm", "attn", "mha"]
+    private static let modules = [
+        "conv", "fc", "linear", "bn", "batchnorm", "ln", "layernorm", "gn", "groupnorm", "instancenorm", "attn", "mha",
+    ]
 
     /// The kind of the module that an element is by its name; nil if it is none.
     private static func module(of name: String) -> String? {
@@ -94,6 +96,7 @@ private struct ChainBlueprintBuilder {
         case "conv": try addConvolution(element)
         case "fc", "linear": try addLinear(element)
         case "attn", "mha": try addAttention(element)
+        case "gn", "groupnorm", "instancenorm": try addGroupNorm(element)
         case let kind?: try addNorm(element, isBatch: kind.hasPrefix("b"))
         case nil:
             if WordInput.isInput(element) {
@@ -171,6 +174,32 @@ private struct ChainBlueprintBuilder {
         }
         try graph.add(module: element.name, operation, parameters: parameters, for: element)
         elements.append(element)
+    }
+
+    private mutating func addGroupNorm(_ element: Architecture.Element) throws(Problem) {
+        guard shape.count == 3 || shape.count == 1 else {
+            throw Problem(
+                "cannot read this shape", setting: .architecture, subject: "'\(element)'", expected: "images or rows", found: words(shape))
+        }
+        // Without a number each channel of an instance norm is a group.
+        var settings = element.settings
+        let isOfChannels = Self.module(of: element.name) == "instancenorm"
+        if isOfChannels, let own = settings.first(where: { $0.name != "eps" }) {
+            throw graph.failure("has a setting that it does not have", element, expected: "eps", found: "'\(own.name ?? own.value)'")
+        }
+        if isOfChannels { settings.insert(.init("groups", "\(shape[0])"), at: 0) }
+        if let place = settings.firstIndex(where: { $0.name == nil }) { settings[place] = .init("groups", settings[place].value) }
+        let given = Architecture.Element(element.name, settings, label: element.label)
+        var reader = SettingsReader(given)
+        let operation = try ChainOperations.groupNorm(&reader, channels: graph.channels)
+        try reader.end()
+        var parameters: [NetworkGraph.Parameter] = []
+        for (part, number) in [("weight", 1.0), ("bias", 0)] {
+            try blueprint.add(element.name + "." + part, [shape[0]], .constant(Float(number)))
+            parameters.append(.init(element.name + "." + part, shape: [shape[0]]))
+        }
+        try graph.add(module: element.name, operation, parameters: parameters, for: element)
+        elements.append(given)
     }
 
     /// PyTorch's `MultiheadAttention` with its initial weights: uniform within root(6 / (4 width)) for the product, and biases of 0.

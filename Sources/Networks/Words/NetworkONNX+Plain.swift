@@ -41,7 +41,9 @@ extension NetworkONNX {
             }
             return add(node, "Gather", [x, writer.constant(constant.numbers[0])], [("axis", .integer(lookup.axis))])
         case let reduction as Reduction:
-            let names: [Reduction.Function: String] = [.mean: "ReduceMean", .sum: "ReduceSum", .maximum: "ReduceMax"]
+            let names: [Reduction.Function: String] = [
+                .mean: "ReduceMean", .sum: "ReduceSum", .maximum: "ReduceMax", .product: "ReduceProd",
+            ]
             guard let name = names[reduction.function], !reduction.axes.isEmpty else { return nil }
             return add(
                 node, name, [x, writer.constant(reduction.axes)], [("keepdims", .integer(reduction.keepsDimensions ? 1 : 0))])
@@ -110,20 +112,13 @@ extension NetworkONNX {
 
     private mutating func curve(_ function: ElementCurve.Function, _ node: Node, _ x: String) -> String? {
         switch function {
-        case .negative: return add(node, "Neg", [x])
-        case .absolute: return add(node, "Abs", [x])
-        case .reciprocal: return add(node, "Reciprocal", [x])
-        case .squareRoot: return add(node, "Sqrt", [x])
-        case .exponential: return add(node, "Exp", [x])
-        case .logarithm: return add(node, "Log", [x])
-        case .error: return add(node, "Erf", [x])
-        case .sine: return add(node, "Sin", [x])
-        case .cosine: return add(node, "Cos", [x])
         case .shift(let number): return add(node, "Add", [x, writer.constant(number)])
         case .power(let number): return add(node, "Pow", [x, writer.constant(number)])
         case .clip(let low, let high):
             return add(node, "Clip", [x, low.isFinite ? writer.constant(low) : "", high.isFinite ? writer.constant(high) : ""])
-        default: return nil
+        default:
+            guard let name = WordOperations.curves.first(where: { $0.value == function })?.key else { return nil }
+            return add(node, name.prefix(1).uppercased() + name.dropFirst(), [x])
         }
     }
 }

@@ -30,7 +30,10 @@ struct NetworkONNX {
         var batches: [BatchShape] = []
         switch network.input {
         case .tokens(_, let positions): batches = [.tokens(samples: 3, length: min(5, positions ?? 5))]
-        case .values(let shape): batches = [5, 64, 224, 32, 28].map { size in .values([3] + shape.map { $0 ?? size }) }
+        case .values(let shape):
+            // What comes after a flattening may fit one size alone.
+            let sizes = shape.contains(nil) ? [5, 64, 224, 32, 28] + Array(1...256) : [0]
+            batches = sizes.map { size in .values([3] + shape.map { $0 ?? size }) }
         }
         shapes = batches.lazy.compactMap { try? network.shapes(for: $0) }.first
     }
@@ -147,6 +150,7 @@ struct NetworkONNX {
             var inputs = [try input(node)]
             for place in node.parameters.indices { inputs.append(try parameter(node, place)) }
             return add(node, "LayerNormalization", inputs, [("axis", .integer(-1)), ("epsilon", .real(norm.epsilon))])
+        case let norm as GroupNorm: return try converted(norm, id, node)
         case let norm as RMSNorm:
             let x = try input(node)
             let square = writer.add("ReduceMean", [writer.add("Mul", [x, x]), writer.constant([-1])], [("keepdims", .integer(1))])
@@ -238,6 +242,30 @@ struct NetworkONNX {
         let columns = writer.add("Unsqueeze", [places, writer.constant([0])])
         let later = writer.add("Greater", [columns, rows])
         return add(node, "Where", [later, writer.constant(-Float.infinity), scaled])
+    }
+
+    /// Each group is a channel of its own, whose factors and summands are those of the channels again.
+    private mutating func converted(_ norm: GroupNorm, _ id: NodeID, _ node: Node) throws(Problem) -> String {
+        let x = try input(node)
+        guard let shape = shapes?[id.index] else { throw refusal(node) }
+        let channels = shape[1]
+        let epsilon = ("epsilon", ONNXGraphWriter.Attribute.real(norm.epsilon))
+        let groups = norm.groups ?? channels
+        func plain(_ number: Float) -> String { writer.constant([Float](repeating: number, count: groups)) }
+        var tensors: [String] = []
+        for place in node.parameters.indices { tensors.append(try parameter(node, place)) }
+        if norm.groups == nil {
+            let lists = [tensors.first ?? plain(1), tensors.dropFirst().first ?? plain(0)]
+            return add(node, "InstanceNormalization", [x] + lists, [epsilon])
+        }
+        let rows = writer.add("Reshape", [x, writer.constant([0, groups, -1])])
+        var made = [("Reshape", [writer.add("InstanceNormalization", [rows, plain(1), plain(0)], [epsilon]), writer.add("Shape", [x])])]
+        for (name, tensor) in zip(["Mul", "Add"], tensors) {
+            let before = made.removeLast()
+            let column = writer.add("Reshape", [tensor, writer.constant([channels] + [Int](repeating: 1, count: shape.count - 2))])
+            made.append((name, [writer.add(before.0, before.1), column]))
+        }
+        return add(node, made[0].0, made[0].1)
     }
 
     /// Rows that are the same for every sample, within its sequence.

@@ -51,7 +51,7 @@ extension NetworkWords {
             else { return nil }
             return one("select", [Setting(nil, "\(constant.numbers[0])"), Setting("axis", "\(lookup.axis)")])
         case let reduction as Reduction:
-            let names: [Reduction.Function: String] = [.mean: "mean", .sum: "sum", .maximum: "max"]
+            let names: [Reduction.Function: String] = [.mean: "mean", .sum: "sum", .maximum: "max", .product: "prod"]
             guard let name = names[reduction.function], !reduction.axes.isEmpty, !reduction.axes.contains(0) else { return nil }
             return one(
                 name,

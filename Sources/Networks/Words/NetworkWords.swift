@@ -186,15 +186,16 @@ struct NetworkWords {
 
     /// An operation with weights: its module, or an operation with its tensors.
     private mutating func add(
-        _ operation: String, weights parts: [String], _ settings: [Setting], of node: NodeID, own: [Setting] = [], as named: [String]? = nil
+        _ operation: String, weights parts: [String], _ settings: [Setting], of node: NodeID, own: [Setting] = [],
+        as named: [String]? = nil, anyShape: Bool = false, instead others: [Setting]? = nil
     ) throws(Problem) {
         var names: [String] = []
-        for parameter in network.nodes[node.index].parameters { names.append(try tensor(parameter)) }
+        for parameter in network.nodes[node.index].parameters { names.append(try tensor(parameter, anyShape: anyShape)) }
         let parts = Array(parts.prefix(names.count))
-        if own.isEmpty, let module = module(names, parts), !module.contains(where: Element.isSeparator) {
+        if own.isEmpty, !anyShape, let module = module(names, parts), !module.contains(where: Element.isSeparator) {
             return add(module, settings, of: node, isModule: true)
         }
-        add(operation, zip(named ?? parts, names).map { Setting($0, $1) } + settings + own, of: node)
+        add(operation, zip(named ?? parts, names).map { Setting($0, $1) } + (others ?? settings) + own, of: node)
     }
 
     private static func number(_ number: Float) -> String { Int(exactly: number).map { "\($0)" } ?? "\(number)" }
@@ -250,6 +251,7 @@ struct NetworkWords {
                 as: parts + ["mean", "var"])
         case let norm as LayerNorm:
             try add("layernorm", weights: ["weight", "bias"], Self.real("eps", norm.epsilon, unless: 1e-5), of: id)
+        case let norm as GroupNorm: try describe(norm, id, node)
         case let norm as RMSNorm:
             add(
                 "rmsnorm",
@@ -291,6 +293,23 @@ struct NetworkWords {
                 }
             }
         }
+    }
+
+    private mutating func describe(_ norm: GroupNorm, _ id: NodeID, _ node: Node) throws(Problem) {
+        let name = norm.groups == nil ? "instancenorm" : "groupnorm"
+        let epsilon = Self.real("eps", norm.epsilon, unless: 1e-5)
+        let lists = node.parameters.map { checkpoint[network.parameters[$0.index].tensorName]?.shape ?? [] }
+        guard lists.allSatisfy({ $0.dropFirst().allSatisfy { $0 == 1 } }) else {
+            throw Problem("reads a tensor in another shape, for which there are no words", found: lists.map(words).joined(separator: ", "))
+        }
+        guard let list = lists.first else {
+            return add(name, (norm.groups.map { [Setting(nil, "\($0)")] } ?? []) + epsilon, of: id)
+        }
+        // A module has as many groups as channels where each is one.
+        let isList = lists.allSatisfy { $0.count == 1 }
+        let groups = norm.groups.map { [Setting("groups", "\($0)")] } ?? []
+        let own = isList && norm.groups == nil ? [Setting("groups", "\(list[0])")] : groups
+        try add(name, weights: ["weight", "bias"], own + epsilon, of: id, anyShape: !isList, instead: groups + epsilon)
     }
 
     private mutating func describe(_ sum: Sum, _ id: NodeID, _ node: Node) throws(Problem) {

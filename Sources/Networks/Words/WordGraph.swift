@@ -59,6 +59,9 @@ struct WordGraph {
     /// The shape of an output; nil if shapes are not followed.
     func shape(of node: String) -> [Int]? { shapes[node] }
 
+    /// The channels of the images that the next element reads; nil if they are not known to be images.
+    var channels: Int? { shape(of: current).flatMap { $0.count == 4 ? $0[1] : nil } }
+
     // MARK: Elements
 
     /// Adds the input of samples, which is no element unless its shape is given.

@@ -145,6 +145,9 @@ struct WordInput {
                 guard let weight = ModuleNames.weight(of: module.tensors) ?? module.tensors["running_mean"] else { return nil }
                 if weight.shape.count == 1 {
                     if module.tensors["running_mean"] != nil { leading.pass(BatchNorm(), channels: weight.shape[0]) }
+                    if element.settings.contains(where: { $0.name == "groups" }) {
+                        leading.pass(GroupNorm(groups: nil), channels: weight.shape[0])
+                    }
                 } else {
                     return read(weight.shape, element, leading)
                 }
@@ -182,7 +185,7 @@ struct LeadingPart {
         case is MaxPool, is AveragePool, is AdaptiveAveragePool: readsImages = true
         case is Flatten: isFlattened = true
         // A layer norm is over the last dimension, a batch norm over the channels.
-        case is BatchNorm: channels = norm
+        case is BatchNorm, is GroupNorm: channels = norm
         default: break
         }
     }

@@ -58,6 +58,7 @@ enum WordOperations {
         entry("select", "0,axis=1", select)
         entry("mean", "1") { (graph, element) throws(Problem) in try reduce(&graph, element, .mean) }
         entry("sum", "1") { (graph, element) throws(Problem) in try reduce(&graph, element, .sum) }
+        entry("prod", "1") { (graph, element) throws(Problem) in try reduce(&graph, element, .product) }
         entry("max", "1") { (graph, element) throws(Problem) in try reduce(&graph, element, .maximum) }
         entry("layernorm") { (graph, element) throws(Problem) in
             var settings = SettingsReader(element)
@@ -84,6 +85,8 @@ enum WordOperations {
             guard statistics.count == 2 else { throw graph.failure("has no statistics", element, expected: "mean=TENSOR and var=TENSOR") }
             try graph.add(graph.site(element), operation, [graph.current], parameters: affine + statistics, for: element)
         }
+        entry("groupnorm", "4") { (graph, element) throws(Problem) in try groupNorm(&graph, element, isOfChannels: false) }
+        entry("instancenorm") { (graph, element) throws(Problem) in try groupNorm(&graph, element, isOfChannels: true) }
         entry("linear", "weight=T") { (graph, element) throws(Problem) in
             var settings = SettingsReader(element)
             let layout = try settings.choice("layout", of: ["out_in", "in_out"], default: "out_in")
@@ -126,15 +129,9 @@ enum WordOperations {
         return shape.count == 1 ? [1] + shape : shape
     }
 
-    /// Functions of one number.
-    static let curves: [String: ElementCurve.Function] = [
-        "neg": .negative, "abs": .absolute, "sqrt": .squareRoot, "exp": .exponential, "log": .logarithm, "erf": .error, "sin": .sine,
-        "cos": .cosine, "reciprocal": .reciprocal,
-    ]
-
     // MARK: Tensors by name
 
-    private static func tensors(
+    static func tensors(
         _ names: [String], _ settings: inout SettingsReader, _ graph: WordGraph, _ element: Element
     ) throws(Problem) -> [NetworkGraph.Parameter] {
         var parameters: [NetworkGraph.Parameter] = []

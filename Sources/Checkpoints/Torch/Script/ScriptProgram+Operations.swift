@@ -9,6 +9,7 @@ extension ScriptProgram {
         if let known = try known(name, given) { return known }
         let subject = "operation '\(path)'"
         do throws(Problem) {
+            if let made = try synonym(name, given, named) { return made }
             if let made = try special(name, given, named) { return made }
             if let schema = Self.schemas[name] { return try emit(name, bound(schema, given, named)) }
             if name.hasSuffix("_"), !name.hasSuffix("__"), let schema = Self.schemas[String(name.dropLast())] {
@@ -360,14 +361,17 @@ extension ScriptProgram {
             "upsample_linear1d": ["input", "output_size", "align_corners", "scale_factors"],
             "upsample_bilinear2d": ["input", "output_size", "align_corners", "scale_factors"],
             "upsample_bicubic2d": ["input", "output_size", "align_corners", "scale_factors"],
-            "addcmul": ["self", "tensor1", "tensor2", "value"], "movedim": ["self", "source", "destination"],
+            "prod": ["self", "dim", "keepdim", "dtype"], "diagonal": ["self", "offset", "dim1", "dim2"],
+            "one_hot": ["self", "num_classes"], "addcmul": ["self", "tensor1", "tensor2", "value"],
+            "movedim": ["self", "source", "destination"],
         ]
         for name in [
             "relu", "tanh", "sigmoid", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal", "mish", "selu", "hardswish",
             "sign",
             "floor", "ceil", "silu", "rsqrt", "hardsigmoid", "relu6", "t", "numpy_T", "mT", "contiguous", "clone", "detach", "alias",
             "bitwise_not",
-            "logical_not", "zeros_like", "ones_like", "square", "log1p", "log2", "log_sigmoid",
+            "logical_not", "zeros_like", "ones_like", "square", "log1p", "log2", "log_sigmoid", "expm1", "tan", "asin", "acos", "atan",
+            "sinh", "cosh", "asinh", "acosh", "atanh",
         ] { schemas[name] = ["self"] }
         for name in [
             "mul", "remainder", "maximum", "minimum", "max", "min", "matmul", "eq", "ne", "gt", "lt", "ge", "le", "logical_and",

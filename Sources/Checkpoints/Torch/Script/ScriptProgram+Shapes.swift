@@ -174,6 +174,7 @@ extension ScriptProgram {
             guard let number = value(name).integer ?? standard else { throw Problem("has no setting '\(name)'") }
             return try axis(number, shape.count + extra)
         }
+        if let found = try marked(operation, shape, value) { return (type, [found]) }
         switch operation {
         case "flatten":
             let (first, last) = (try place("start_dim", 0), try place("end_dim", -1))
@@ -255,7 +256,7 @@ extension ScriptProgram {
                 sum.flatMap { sum in axis < other.count ? other[axis].map { sum.addingReportingOverflow($0).partialValue } : nil }
             }
             return (type, [lengths])
-        case "mean", "sum", "amax", "amin":
+        case "mean", "sum", "amax", "amin", "prod":
             let axes = try reducedAxes(value("dim"), shape.count)
             let keeps = if case .boolean(true) = value("keepdim") { true } else { false }
             return (type, [shape.indices.compactMap { axes.contains($0) ? (keeps ? .some(1) : nil) : .some(shape[$0]) }])
@@ -303,7 +304,8 @@ extension ScriptProgram {
     private static let keeping: Set<String> = [
         "relu", "tanh", "sigmoid", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal", "mish", "selu", "hardswish",
         "sign", "floor", "ceil", "silu", "rsqrt", "hardsigmoid", "relu6", "contiguous", "clone", "detach", "alias", "gelu", "leaky_relu",
-        "elu", "celu", "softplus", "hardtanh", "square", "log1p", "log2", "log_sigmoid", "round", "dropout", "feature_dropout",
+        "elu", "celu", "softplus", "hardtanh", "square", "log1p", "log2", "log_sigmoid", "round", "expm1", "tan", "asin", "acos", "atan",
+        "sinh", "cosh", "asinh", "acosh", "atanh", "dropout", "feature_dropout",
         "alpha_dropout", "to", "clamp", "clamp_min", "clamp_max",
     ]
 

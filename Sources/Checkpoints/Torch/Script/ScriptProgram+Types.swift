@@ -25,9 +25,10 @@ extension ScriptProgram {
         case "clamp", "clamp_min", "clamp_max": return joined(["self", "min", "max"])
         case "cat":
             return TorchType.result(of: value("tensors").items?.compactMap(ranked) ?? []).rawValue
-        case "tanh", "sigmoid", "exp", "log", "sqrt", "erf", "sin", "cos", "reciprocal", "rsqrt", "log1p", "log2":
+        case "tanh", "sigmoid", "exp", "log", "sqrt", "erf", "sin", "cos", "reciprocal", "rsqrt", "log1p", "log2", "expm1", "tan", "asin",
+            "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh":
             return isWhole ? Self.float : standard
-        case "sum": return given ?? (isWhole ? Self.wholeNumber : standard)
+        case "sum", "prod": return given ?? (isWhole ? Self.wholeNumber : standard)
         case "mean", "softmax", "log_softmax", "zeros_like", "ones_like", "full_like": return given ?? standard
         case "zeros", "ones": return given ?? Self.float
         case "new_zeros", "new_ones", "new_full": return given ?? standard

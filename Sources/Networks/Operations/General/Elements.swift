@@ -6,7 +6,9 @@ import Text
 package struct ElementCurve: Operation {
     package enum Function: Sendable, Equatable {
         case negative, absolute, reciprocal, squareRoot, exponential, logarithm, error
-        case sine, cosine
+        case sine, cosine, tangent, arcSine, arcCosine, arcTangent
+        /// Of hyperbolas, and their inverses.
+        case hyperbolicSine, hyperbolicCosine, areaSine, areaCosine, areaTangent
         /// 1 - erf(x) and e^x - 1, with all digits where they are small.
         case complementaryError, exponentialLessOne
         case sign, floor, ceiling, round, not
@@ -75,6 +77,15 @@ package struct ElementCurve: Operation {
         case .exponentialLessOne: expm1(x)
         case .sine: sin(x)
         case .cosine: cos(x)
+        case .tangent: tan(x)
+        case .arcSine: asin(x)
+        case .arcCosine: acos(x)
+        case .arcTangent: atan(x)
+        case .hyperbolicSine: sinh(x)
+        case .hyperbolicCosine: cosh(x)
+        case .areaSine: asinh(x)
+        case .areaCosine: acosh(x)
+        case .areaTangent: atanh(x)
         case .sign: x > 0 ? 1 : x < 0 ? -1 : x
         case .floor: x.rounded(.down)
         case .ceiling: x.rounded(.up)
@@ -110,6 +121,15 @@ package struct ElementCurve: Operation {
         case .exponentialLessOne: return exp(x)
         case .sine: return cos(x)
         case .cosine: return -sin(x)
+        case .tangent: return 1 + tan(x) * tan(x)
+        case .arcSine: return 1 / (1 - x * x).squareRoot()
+        case .arcCosine: return -1 / (1 - x * x).squareRoot()
+        case .arcTangent: return 1 / (1 + x * x)
+        case .hyperbolicSine: return cosh(x)
+        case .hyperbolicCosine: return sinh(x)
+        case .areaSine: return 1 / (x * x + 1).squareRoot()
+        case .areaCosine: return 1 / (x * x - 1).squareRoot()
+        case .areaTangent: return 1 / (1 - x * x)
         case .halfPrecision, .brainPrecision: return 1
         case .sign, .floor, .ceiling, .round, .truncate, .not, .truth, .isNaN: return 0
         case .clip(let low, let high): return x >= low && x <= high ? 1 : 0

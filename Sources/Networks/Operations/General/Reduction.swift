@@ -9,6 +9,7 @@ package struct Reduction: Operation {
         /// The root of the sum of squares.
         case length
         case sumOfSquares = "sum of squares"
+        case product
     }
 
     package let function: Function
@@ -74,7 +75,7 @@ package struct Reduction: Operation {
                 output.withMutableElements { y in
                     for place in range {
                         let start = kept.start(of: place / width, 0) + place % width * keptStep
-                        var sum = 0.0
+                        var sum = function == .product ? 1.0 : 0
                         var best: Float = function == .maximum ? -.infinity : .infinity
                         for row in 0..<rows {
                             let first = start + reduced.start(of: row, 0)
@@ -82,6 +83,7 @@ package struct Reduction: Operation {
                                 let value = x[first + index * step]
                                 switch function {
                                 case .mean, .sum: sum += Double(value)
+                                case .product: sum *= Double(value)
                                 case .length, .sumOfSquares: sum += Double(value) * Double(value)
                                 case .maximum: best = value > best || value.isNaN ? value : best
                                 case .minimum: best = value < best || value.isNaN ? value : best
@@ -90,7 +92,7 @@ package struct Reduction: Operation {
                         }
                         switch function {
                         case .mean: y[place] = Float(sum / Double(count))
-                        case .sum, .sumOfSquares: y[place] = Float(sum)
+                        case .sum, .sumOfSquares, .product: y[place] = Float(sum)
                         case .length: y[place] = Float(sum.squareRoot())
                         case .maximum, .minimum: y[place] = best
                         }
@@ -124,6 +126,20 @@ package struct Reduction: Operation {
                                 case .mean: forEach { d[$0] += g[place] / Float(count) }
                                 case .sum: forEach { d[$0] += g[place] }
                                 case .sumOfSquares: forEach { d[$0] += 2 * x[$0] * g[place] }
+                                case .product:
+                                    // The product of those before each, and of those after it: any of them may be 0.
+                                    var factors: [(place: Int, before: Double)] = []
+                                    factors.reserveCapacity(count)
+                                    var product = 1.0
+                                    forEach {
+                                        factors.append(($0, product))
+                                        product *= Double(x[$0])
+                                    }
+                                    var after = 1.0
+                                    for factor in factors.reversed() {
+                                        d[factor.place] += Float(factor.before * after) * g[place]
+                                        after *= Double(x[factor.place])
+                                    }
                                 case .length: if y[place] > 0 { forEach { d[$0] += x[$0] / y[place] * g[place] } }
                                 case .maximum, .minimum:
                                     var equal = 0
