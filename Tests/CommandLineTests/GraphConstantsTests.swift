@@ -10,9 +10,10 @@ import Testing
         return (result.text, result.errors)
     }
 
-    private func loss(_ path: String, _ data: String) throws -> Double {
+    /// - Parameter isPartial: whether tensors stand in the file that nothing reads, of which a note says so.
+    private func loss(_ path: String, _ data: String, isPartial: Bool = false) throws -> Double {
         let found = try run(["eval", path, "--data", data, "--format", "json"])
-        #expect(!found.errors.contains("does not read"), "\(path): \(found.errors)")
+        #expect(found.errors.contains("does not read") == isPartial, "\(path): \(found.errors)")
         let document = try #require(JSONSerialization.jsonObject(with: Data(found.output.utf8)) as? [String: Any])
         return try #require((document["checkpoints"] as? [[String: Any]])?.first?["loss"] as? Double)
     }
@@ -103,6 +104,22 @@ import Testing
             return try (loss(folder + "/m.tar", data), run(["info", folder + "/m.tar"]).output)
         }
         #expect(abs(written.0 - (try self.expected("outputs"))) < 2e-6 && written.1.contains("other.weight"))
+    }
+
+    /// A chain beside which a layer stands that nothing reads runs in every format, and its words name that layer.
+    @Test(arguments: ["ts", "scripted.ts", "pt2", "script.onnx", "dynamo.onnx"]) func chainsLeaveOutWhatIsNotRead(format: String) throws {
+        let (path, data) = (Fixtures.path("ties/partial." + format), Fixtures.path("ties/partial.npz"))
+        let words = try run(["info", path, "--arch"]).output.split(separator: "\n").joined()
+        #expect(words.hasPrefix("input(6),first,relu,last") && words.contains("unread(") == !format.hasSuffix("onnx"), "\(words)")
+        let stepped = try TemporaryFolder.with { folder in
+            _ = try run([
+                "finetune", path, "--data", data, "--optimizer", "sgd", "--lr", "0.1", "--steps", "1", "--full-batch", "--lambda", "0",
+                "-o",
+                folder + "/m.tar", "--quiet",
+            ])
+            return try loss(folder + "/m.tar", data, isPartial: !format.hasSuffix("onnx"))
+        }
+        #expect(abs(stepped - (try expected("partial"))) < 2e-6)
     }
 
     /// A mask that is added to scores is no layer, whatever it is called and however many dimensions it has.

@@ -82,11 +82,15 @@ enum TorchExport {
         guard let program else { return opaque }
         var module = program.module
         (module.kept, opaque.kept) = (program.keptParameters, program.keptParameters)
-        // A plain sequence may have operations that chains do not have.
-        let isChain = module.className != SavedModule.program && module.children.allSatisfy { $0.className.hasPrefix("torch.nn.modules.") }
+        let tensors = file.models.first?.tensors ?? []
+        // A plain sequence may have operations that chains do not have, and a chain reads all modules.
+        let read = Set(module.children.map { $0.name + "." })
+        let isChain =
+            module.className != SavedModule.program && module.children.allSatisfy { $0.className.hasPrefix("torch.nn.modules.") }
+            && tensors.allSatisfy { read.contains(String($0.name.prefix(through: $0.name.lastIndex(of: ".") ?? $0.name.startIndex))) }
         if isChain { return module }
         do throws(Problem) {
-            opaque.graphFile = try TorchExportConversion.graph(of: program, tensors: file.models.first?.tensors ?? [])
+            opaque.graphFile = try TorchExportConversion.graph(of: program, tensors: tensors)
         } catch {
             opaque.graphProblem = error
         }
