@@ -119,6 +119,10 @@ package struct Network: Sendable {
     /// The tensors without a dimension that a graph reads as numbers of its computation, under names that no exporter made up: they may have been
     /// learned, and no training changes them.
     package internal(set) var fixedNumbers: [String] = []
+    /// The tensors of which the file of a graph does not say whether they are parameters or buffers, and of which their names and uses do not either.
+    package internal(set) var unsaidTensors: [String] = []
+    /// The tensors that the exporter of a graph computed of parameters, which are trained in that form, with the names of those parameters.
+    package internal(set) var computedTensors: [(tensor: String, parameters: [String])] = []
 
     /// The node of a site's name. Names of hooks may be written without `hook_`.
     package subscript(site: String) -> NodeID? {

@@ -43,6 +43,29 @@ struct LearnedValues {
         return origins.contains { program[$0] == true }
     }
 
+    /// The parameters that the exporter computed a tensor of, such as a square, so that the file has them in that form alone or beside; none where
+    /// the tensor is a parameter itself, or one in another order.
+    func parameters(computedInto value: String) -> [String] {
+        guard !isOwn, program[value] == nil, let origins = origins[value] else { return [] }
+        let isComputed = ([value] + origins).contains { program[$0] == nil && !Self.rearrangements.contains(Self.operation($0)) }
+        return isComputed ? origins.filter { program[$0] == true }.sorted() : []
+    }
+
+    /// The operations that only put numbers into another order, and what the exporter calls values that are no operation's of the program.
+    private static let rearrangements: Set<Substring> = [
+        "val", "t", "transpose", "permute", "view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "slice",
+        "select",
+        "split", "split_with_sizes", "chunk", "unbind", "getitem", "clone", "contiguous", "alias", "movedim", "numpy_T", "mT",
+    ]
+
+    /// The operation that a value is called after: `permute` of `permute_3`.
+    private static func operation(_ value: String) -> Substring {
+        guard let end = value.lastIndex(of: "_"), value[value.index(after: end)...].utf8.allSatisfy({ (48...57).contains($0) }) else {
+            return value[...]
+        }
+        return value[..<end]
+    }
+
     /// The tensors that an operation of the program reads, by the text of its call: `%p_fc_weight`.
     func targets(in call: String) -> [String] {
         guard !arguments.isEmpty else { return [] }

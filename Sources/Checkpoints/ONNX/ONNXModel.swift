@@ -106,12 +106,15 @@ package struct ONNXModel: Sendable {
         /// Whether the checkpoint has the first two dimensions the other way round.
         package let isTransposed: Bool
         /// Whether the model has learned it; nil if the file does not say.
-        package let isLearned: Bool?
+        package private(set) var isLearned: Bool?
         /// Whether the file says of a parameter that training leaves it as it is.
         package let isKept: Bool
+        /// The parameters of the model of which the exporter computed it, where it is not one of them in another order.
+        package let origins: [String]
 
         package init(
-            tensor: String, shape: [Int], type: ElementType, isTransposed: Bool, isLearned: Bool? = nil, isKept: Bool = false
+            tensor: String, shape: [Int], type: ElementType, isTransposed: Bool, isLearned: Bool? = nil, isKept: Bool = false,
+            origins: [String] = []
         ) {
             self.tensor = tensor
             self.shape = shape
@@ -119,7 +122,11 @@ package struct ONNXModel: Sendable {
             self.isTransposed = isTransposed
             self.isLearned = isLearned
             self.isKept = isKept
+            self.origins = origins
         }
+
+        /// The slope of an activation with a parameter, which a model learns whatever it is called.
+        fileprivate mutating func isSlope() { isLearned = isLearned ?? true }
     }
 
     /// Whether tf2onnx made the graph of one of TensorFlow.
@@ -172,9 +179,11 @@ package struct ONNXModel: Sendable {
             stored[entry.value] = Stored(
                 tensor: entry.name, shape: entry.tensor.shape, type: ElementType(rawValue: entry.tensor.type) ?? .undefined,
                 isTransposed: ONNX.isTransposed(entry.tensor.shape, entry.use),
-                isLearned: entry.tensor.isFixed ? false : learned[entry.value], isKept: entry.tensor.isKept)
+                isLearned: entry.tensor.isFixed ? false : learned[entry.value], isKept: entry.tensor.isKept,
+                origins: learned.parameters(computedInto: entry.value))
         }
         try read(graph)
+        for node in nodes where node.operation == "PRelu" && node.inputs.count > 1 { stored[node.inputs[1]]?.isSlope() }
         guard nodes.contains(where: { $0.operation == "ArrayFeatureExtractor" }) else { return }
         for message in tensors.initializers {
             let tensor = try ONNXTensor(message)

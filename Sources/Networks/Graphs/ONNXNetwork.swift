@@ -149,6 +149,9 @@ enum ONNXNetwork {
             of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy,
             ignoring: { read.contains($0) || $0.hasSuffix("num_batches_tracked") || isSetting($0, in: checkpoint) })
         network.fixedNumbers = Self.fixedNumbers(order, model)
+        let trained = model.stored.values.filter { [read = Set(network.parameters.map(\.tensorName))] in read.contains($0.tensor) }
+        network.computedTensors = trained.filter { !$0.origins.isEmpty }.map { ($0.tensor, $0.origins) }.sorted { $0.0 < $1.0 }
+        network.unsaidTensors = Self.unsaid(trained)
         let given = numberOutputs(model).map { $0.title ?? $0.name }
         if given.count > 1 { network.outputNames = given }
         network.beside = conversion.beside(order, in: network)
@@ -157,6 +160,16 @@ enum ONNXNetwork {
         network.shortestLength = input.length == nil ? input.lengths.shortest : nil
         (network.classLabels, network.classNames) = classes(model, checkpoint, count: shape.last ?? 1)
         return network
+    }
+
+    /// The names of those among tensors that a file of PyTorch's older exporter has under names of modules that are none of weights or biases: they
+    /// may be parameters or buffers.
+    private static func unsaid(_ tensors: [ONNXModel.Stored]) -> [String] {
+        let names = tensors.filter { $0.isLearned == nil }.map(\.tensor)
+        func isOfModule(_ name: String) -> Bool { [".weight", ".bias"].contains(where: name.hasSuffix) }
+        guard names.contains(where: isOfModule) else { return [] }
+        return names.filter { !isOfModule($0) && !$0.hasSuffix("in_proj_weight") && !$0.hasSuffix("in_proj_bias") }
+            .filter { !ConstantTensors.isExporters($0) }.sorted()
     }
 
     /// Numbers without a dimension that the operators in `order` read, and that the file does not call learned.
