@@ -82,31 +82,49 @@ enum ONNX {
         let name: String
         let tensor: ONNXTensor
         let use: ONNXUses.Use?
+        /// Whether it belongs to a graph inside a node.
+        let isInner: Bool
     }
 
     /// The tensors of a graph that belong to a checkpoint, in the order of the file. Texts, such as the names of classes, remain the graph's.
     static func stored(in graph: ONNXGraph) throws(Problem) -> [StoredTensor] {
         var stored: [(name: String, tensor: ONNXTensor, isConstant: Bool)] = []
-        for message in graph.initializers {
+        // The places of tensors that mean something in a graph inside a node alone.
+        var inner: Set<Int> = []
+        for (place, message) in graph.initializers.enumerated() {
             let tensor = try ONNXTensor(message)
-            if !tensor.isText { stored.append((tensor.name, tensor, false)) }
+            guard !tensor.isText else { continue }
+            if graph.innerInitializers.contains(place) { inner.insert(stored.count) }
+            stored.append((tensor.name, tensor, false))
         }
         for node in graph.nodes where node.operation == "Constant" {
             guard let message = node.tensors["value"], let output = node.outputs.first else { continue }
             let tensor = try ONNXTensor(message)
-            if !tensor.isText { stored.append((output, tensor, true)) }
+            guard !tensor.isText else { continue }
+            if node.isInner { inner.insert(stored.count) }
+            stored.append((output, tensor, true))
         }
         let own = Set(stored.map(\.name))
         let uses = ONNXUses(graph, stored: own)
-        let names = finalNames(stored.map(\.name), uses.names.merging(KerasNames(graph, stored: own).names) { $1 })
+        let names = finalNames(stored.map(\.name), inner, uses.names.merging(KerasNames(graph, stored: own).names) { $1 })
         var tensors: [StoredTensor] = []
         for (place, entry) in stored.enumerated() {
             let use = uses.uses[entry.name]
             // Other constants are axes, shapes and scales of the computation.
-            if entry.isConstant, use == nil || use == .parameter && !entry.tensor.isOfWeights { continue }
-            tensors.append(StoredTensor(value: entry.name, name: names[place], tensor: entry.tensor, use: use))
+            if entry.isConstant, !isOfModel(entry.tensor, use) { continue }
+            tensors.append(StoredTensor(value: entry.name, name: names[place], tensor: entry.tensor, use: use, isInner: inner.contains(place)))
         }
         return tensors
+    }
+
+    /// Whether a constant of a node is a tensor of the model, not an axis, a shape or a number of the computation.
+    private static func isOfModel(_ tensor: ONNXTensor, _ use: ONNXUses.Use?) -> Bool {
+        switch use {
+        case nil: false
+        case .parameter?: tensor.isOfWeights
+        case .element?: tensor.isOfWeights && tensor.shape.contains { $0 > 1 }
+        default: true
+        }
     }
 
     /// Whether the checkpoint has the first two dimensions of a tensor the other way round than the file.
@@ -155,10 +173,15 @@ enum ONNX {
             path: path)
     }
 
-    /// The tensors' names, replaced by better ones if no other tensor has them.
-    private static func finalNames(_ own: [String], _ better: [String: String]) -> [String] {
+    /// The tensors' names, replaced by better ones if no other tensor has them. Graphs inside nodes may have tensors of the same names, which are
+    /// told apart by numbers.
+    private static func finalNames(_ own: [String], _ inner: Set<Int>, _ better: [String: String]) -> [String] {
         var taken = Set(own)
+        var seen = Set(own.enumerated().lazy.filter { !inner.contains($0.offset) }.map(\.element))
+        var names = UniqueNames(separator: "#")
+        for name in taken { _ = names.take(name) }
         return own.enumerated().map { place, name in
+            if inner.contains(place), !seen.insert(name).inserted { return names.unused(name) }
             if let better = better[name], taken.insert(better).inserted { return better }
             return name.isEmpty ? "initializer.\(place)" : name
         }

@@ -30,7 +30,8 @@ extension ONNXFile {
     ) throws(Problem) -> [UInt8] {
         var nodes = try ONNXGraph(message)
         if let merged { try nodes.divide(merged) }
-        let stored = try ONNX.stored(in: nodes)
+        // Those of graphs inside nodes stay in them.
+        let stored = try ONNX.stored(in: nodes).filter { !$0.isInner }
         let constants = Set(stored.map(\.value))
         var names = UniqueNames(separator: "#")
         for node in nodes.nodes { for output in node.outputs { _ = names.take(output) } }

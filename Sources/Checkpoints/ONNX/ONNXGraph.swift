@@ -47,6 +47,8 @@ struct ONNXGraph {
     private(set) var nodes: [Node] = []
     /// The messages of the stored tensors.
     private(set) var initializers: [ByteRegion] = []
+    /// The places of those among them that belong to graphs inside nodes, where a name means another tensor than outside.
+    private(set) var innerInitializers: Set<Int> = []
     /// The messages of the tensors of which only the elements that are not 0 are stored.
     private(set) var sparse: [ByteRegion] = []
     /// The names of what the graph gives.
@@ -70,6 +72,7 @@ struct ONNXGraph {
             case 1: try readNode(bytes, depth: depth)
             case 5:
                 guard initializers.count < Self.tensorLimit else { throw Problem("the graph has more than \(Self.tensorLimit) tensors") }
+                if depth > 0 { innerInitializers.insert(initializers.count) }
                 initializers.append(bytes)
             case 15:
                 guard sparse.count < Self.tensorLimit else { throw Problem("the graph has more than \(Self.tensorLimit) tensors") }
@@ -151,20 +154,22 @@ extension ONNXGraph {
         }
         nodes.removeAll { !$0.isInner && $0.operation == "Identity" && merged.identities.contains($0.outputs.first ?? "") }
         var messages: [String: ByteRegion] = [:]
-        var entries: [(place: Int, message: ByteRegion)] = []
+        var entries: [(place: Int, message: ByteRegion, isInner: Bool)] = []
         var latest = 0
-        for message in initializers {
+        for (place, message) in initializers.enumerated() {
             let name = try ONNXTensor(message).name
             messages[name] = message
             latest = max(latest, first[name] ?? latest)
-            entries.append((latest, message))
+            entries.append((latest, message, innerInitializers.contains(place)))
         }
         for copy in merged.copies {
             guard let message = messages[copy.source] else { continue }
-            entries.append((first[copy.name] ?? copy.place, try ONNXTensor.renamed(message, copy.name)))
+            entries.append((first[copy.name] ?? copy.place, try ONNXTensor.renamed(message, copy.name), false))
         }
         // Stable: what is read first, and at one place what the file has.
-        initializers = entries.enumerated().sorted { ($0.element.place, $0.offset) < ($1.element.place, $1.offset) }.map(\.element.message)
+        let sorted = entries.enumerated().sorted { ($0.element.place, $0.offset) < ($1.element.place, $1.offset) }.map(\.element)
+        initializers = sorted.map(\.message)
+        innerInitializers = Set(sorted.indices.filter { sorted[$0].isInner })
     }
 }
 
@@ -181,6 +186,8 @@ struct ONNXUses {
         case recurrent
         /// A bias, the weight of a norm, or a table.
         case parameter
+        /// What is added to or multiplied with other numbers, one by one.
+        case element
         /// Integers that an operation scales.
         case quantised(operation: String)
     }
@@ -244,7 +251,7 @@ struct ONNXUses {
         case "BatchNormalization": for place in 1...4 { record(node, place, .parameter) }
         case "LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization", "PRelu":
             for place in 1...2 { record(node, place, .parameter) }
-        case "Gather": record(node, 0, .parameter)
+        case "Gather", "Slice", "Split": record(node, 0, .parameter)
         case "Add" where node.inputs.contains(where: products.contains):
             for place in 0..<2 { record(node, place, .parameter) }
             name(node, weight: 1, bias: 2)
@@ -258,6 +265,7 @@ struct ONNXUses {
         case "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "MatMulNBits", "MatMulBnb4", "QGemm":
             record(node, 1, .quantised(operation: node.operation))
         case "QLinearMatMul", "QLinearConv": record(node, 3, .quantised(operation: node.operation))
+        case "Add", "Sub", "Mul", "Div": for place in 0..<2 { record(node, place, .element) }
         default: break
         }
     }
@@ -281,7 +289,7 @@ struct ONNXUses {
         // convolutions say more than others.
         if case .quantised = use {
             uses[alias.source] = use
-        } else if uses[alias.source] == nil || uses[alias.source] == .parameter {
+        } else if uses[alias.source] == nil || use != .element && [.parameter, .element].contains(uses[alias.source]) {
             uses[alias.source] = use
         }
     }

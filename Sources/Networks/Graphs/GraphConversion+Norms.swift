@@ -76,10 +76,9 @@ extension GraphConversion {
         // Several dimensions are one.
         let isFlat = axis == rank - 1
         let flat = isFlat ? input.shapes : input.shapes.map { Array($0[..<axis]) + [$0[axis...].reduce(1, *)] }
-        let rows =
-            isFlat
-            ? GraphValue(source: .node(site), type: input.type, shapes: input.shapes)
-            : try reshaped(input, to: flat, self.site(node, "rows"))
+        // What is stored is read as a node, too.
+        let whole = GraphValue(source: .node(site), type: input.type, shapes: input.shapes)
+        let rows = isFlat ? whole : try reshaped(whole, to: flat, self.site(node, "rows"))
         let width = flat[0].last ?? 1
         var stored: [NetworkGraph.Parameter] = []
         for place in 1...2 {

@@ -150,7 +150,7 @@ extension GraphConversion {
         try node.checkAttributes("axis")
         let input = try required(node, 0)
         let rank = input.shapes[0].count
-        guard let axis = GraphFolding.axis(node.integer("axis") ?? 1, rank + 1) else { throw Problem("has no such dimension") }
+        guard let axis = GraphFolding.flattenedAxis(node.integer("axis") ?? 1, rank) else { throw Problem("has no such dimension") }
         return try reshaped(input, to: input.shapes.map { [$0[..<axis].reduce(1, *), $0[axis...].reduce(1, *)] }, site(node))
     }
 
@@ -206,6 +206,9 @@ extension GraphConversion {
         let rank = input.shapes[0].count
         guard let axis = GraphFolding.axis(node.integer("axis") ?? 0, rank), rank > 0 else { throw Problem("has no such dimension") }
         let count = node.outputs.count
+        if let parts = node.integer("num_outputs"), parts != count {
+            throw Problem("has a number of parts that is not that of its outputs", expected: "\(count)", found: "\(parts)")
+        }
         let lengths: [Int]
         if let given = try setting(node, 1, "list of lengths")?.integers ?? node.integers("split") {
             lengths = given
@@ -325,6 +328,14 @@ extension GraphConversion {
         let rank = input.shapes[0].count
         guard times.allSatisfy({ $0.count == rank && $0.allSatisfy { $0 > 0 } }) else {
             throw Problem("does not repeat each dimension", expected: "\(rank) numbers above 0", found: "\(times[0])")
+        }
+        for (shape, times) in zip(input.shapes, times) {
+            let product = zip(shape, times).reduce((1, false)) { found, next in
+                let (length, isLong) = next.0.multipliedReportingOverflow(by: next.1)
+                let (count, isLarge) = found.0.multipliedReportingOverflow(by: length)
+                return (count, found.1 || isLong || isLarge)
+            }
+            guard !product.1, product.0 <= 1 << 40 else { throw Problem("repeats too often", found: "\(words(shape)), \(words(times)) times") }
         }
         var (apart, wide, merged): ([[Int]], [[Int]], [[Int]]) = ([], [], [])
         let isRepeated = (0..<rank).map { axis in times.contains { $0[axis] != 1 } }

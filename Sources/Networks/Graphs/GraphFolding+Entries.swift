@@ -94,7 +94,7 @@ extension GraphFolding {
 
     /// The upper or the lower triangle of matrices, the rest 0.
     static func triangle(_ numbers: Numbers, _ isUpper: Bool, _ diagonal: Int) -> Numbers? {
-        guard numbers.shape.count >= 2, abs(diagonal) < 1 << 40 else { return nil }
+        guard numbers.shape.count >= 2, diagonal.magnitude < 1 << 40 else { return nil }
         let (rows, columns) = (numbers.shape[numbers.shape.count - 2], numbers.shape[numbers.shape.count - 1])
         var values = numbers.values
         for place in values.indices {

@@ -89,7 +89,7 @@ enum GraphFolding {
             }
             return Numbers(shape, first.values)
         case "Flatten":
-            guard let axis = axis(node.integer("axis") ?? 1, first.shape.count + 1) else { return nil }
+            guard let axis = flattenedAxis(node.integer("axis") ?? 1, first.shape.count) else { return nil }
             return Numbers([first.shape[..<axis].reduce(1, *), first.shape[axis...].reduce(1, *)], first.values)
         case "Shape":
             return shape(of: first.shape, node)
@@ -156,6 +156,12 @@ enum GraphFolding {
         return place >= 0 && place < max(rank, 1) ? place : nil
     }
 
+    /// The dimension before which Flatten divides a shape, which may be none: one that counts from the end counts those of the shape.
+    static func flattenedAxis(_ axis: Int, _ rank: Int) -> Int? {
+        let place = axis < 0 ? axis &+ rank : axis
+        return (0...rank).contains(place) ? place : nil
+    }
+
     static func unsqueezed(_ shape: [Int], _ axes: [Int]) -> [Int]? {
         let rank = shape.count + axes.count
         guard rank <= 64 else { return nil }
@@ -167,8 +173,9 @@ enum GraphFolding {
 
     static func squeezed(_ shape: [Int], _ axes: [Int]?) -> [Int]? {
         guard let axes else { return shape.filter { $0 != 1 } }
-        let places = Set(axes.compactMap { axis($0, shape.count) })
-        guard places.allSatisfy({ shape.indices.contains($0) && shape[$0] == 1 }) else { return nil }
+        let given = axes.map { axis($0, shape.count) }
+        let places = Set(given.compactMap(\.self))
+        guard !given.contains(nil), places.allSatisfy({ shape.indices.contains($0) && shape[$0] == 1 }) else { return nil }
         return shape.indices.filter { !places.contains($0) }.map { shape[$0] }
     }
 
