@@ -108,7 +108,7 @@ extension ScriptProgram {
             guard lengths.indices.contains(place) else { throw Problem("has no such dimension") }
             lengths[place] = product([lengths[place], times])
             return (type, [lengths])
-        case "new_zeros", "new_ones", "new_full": return (type, [try self.lengths(value("size"), of: nil)])
+        case "new_zeros", "new_ones", "new_full", "new_empty": return (type, [try self.lengths(value("size"), of: nil)])
         case "pixel_unshuffle":
             let lengths = try shape("self")
             guard lengths.count == 4, let factor = value("downscale_factor").integer, (1...1 << 16).contains(factor) else {
