@@ -104,6 +104,13 @@ struct Configuration: Sendable {
         throw wrong(name, value, expected: "a number from 0")
     }
 
+    /// A whole number of at most nine digits, which may be below 0. nil if it is absent or null.
+    func integer(_ name: String) throws(Problem) -> Int? {
+        guard let (name, value) = first(of: [name]) else { return nil }
+        if case .number(let number) = value, abs(number) < 1e9, let integer = Int(exactly: number) { return integer }
+        throw wrong(name, value, expected: "a whole number")
+    }
+
     /// A number above 0 and finite in single precision. nil if it is absent or null.
     func positiveNumber(_ names: [String]) throws(Problem) -> Double? {
         guard let (name, value) = first(of: names) else { return nil }

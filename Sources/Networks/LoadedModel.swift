@@ -24,6 +24,9 @@ package struct LoadedModel: Sendable {
         return network.unusedTensors + (named ?? [])
     }
 
+    /// The tensors that training leaves as they are, as the file or the words say.
+    package var keptTensors: Set<String> { checkpoint.keptTensors.union(architecture?.frozenTensors(of: checkpoint) ?? []) }
+
     /// Whether the network is the graph of operators that the file holds.
     package let isGraph: Bool
 
@@ -70,7 +73,7 @@ package struct LoadedModel: Sendable {
             }
             let (architecture, source) = try Chain.architecture(of: checkpoint, catalog: catalog, given: given)
             network = try Chain.network(of: checkpoint, architecture)
-            self.architecture = architecture
+            self.architecture = architecture.naming(frozenOf: network, checkpoint)
             self.source = source
         } catch {
             var problem = checkpoint.givenSettings?.renaming(error) ?? checkpoint.fileNames?.renaming(error) ?? error
@@ -104,7 +107,7 @@ package struct LoadedModel: Sendable {
         if let architecture { return architecture }
         let words: Architecture
         do throws(Problem) {
-            words = try NetworkWords.architecture(of: network, checkpoint)
+            words = try NetworkWords.architecture(of: network, checkpoint).naming(frozenOf: network, checkpoint)
         } catch {
             throw error.at(path: checkpoint.path)
         }

@@ -11,10 +11,13 @@ import Training
     private static let kinds = ["traced.pt", "scripted.pt", "program.pt2", "decomposed.pt2"]
 
     private static func run(_ path: String, only: [String] = []) throws -> Finetuning {
+        try self.run(LoadedModel(Checkpoint.open(path)), only: only)
+    }
+
+    private static func run(_ model: LoadedModel, only: [String] = []) throws -> Finetuning {
         var optimizer = Optimizer(.sgd)
         optimizer.weightDecay = 0.1
-        var request = FinetuneRequest(
-            try LoadedModel(Checkpoint.open(path)), data: DatasetSource(path: Fixtures.path("kept/samples.npz")))
+        var request = FinetuneRequest(model, data: DatasetSource(path: Fixtures.path("kept/samples.npz")))
         request.lambda = 0
         request.only = only
         request.layers = ["all"]
@@ -68,6 +71,27 @@ import Training
             let written = folder + "/written.\(ending)"
             try CheckpointWriter(path: written).write(CheckpointDraft(Checkpoint.open(path)))
             try Self.expect(Self.run(written), "some", ending, at: folder + "/out.tar")
+        }
+    }
+
+    /// So do those of plain chains, which are kept as words, and their words for the tensors alone.
+    @Test(arguments: kinds, ["tar", "onnx"]) func whatIsWrittenOfChainsKeepsThem(kind: String, ending: String) throws {
+        try TemporaryFolder.with { folder in
+            let path = Fixtures.path("kept/chain.\(kind)")
+            let model = try LoadedModel(Checkpoint.open(path))
+            let words = try model.words()
+            // What comes of decompositions says the shape of its input.
+            let front = kind == "decomposed.pt2" ? "input(5)," : ""
+            #expect(words.description == front + "0,tanh,2,frozen(0.weight,0.bias)")
+            #expect(model.architecture == words || model.isGraph)
+            let weights = folder + "/weights.\(ending == "tar" ? "safetensors" : ending)"
+            var draft = CheckpointDraft(try Checkpoint.open(path))
+            if ending == "onnx" { draft.files[ONNXFile.graphName] = try words.onnxGraph(for: model.checkpoint) }
+            try CheckpointWriter(path: weights).write(draft)
+            let again = try LoadedModel(Checkpoint.open(weights), architecture: ending == "tar" ? words : nil)
+            let run = try Self.run(again)
+            #expect(run.trainer.trained.kept == ["0.weight", "0.bias"])
+            try Self.expect(run, "chain", "\(kind) as \(ending)", at: folder + "/out.tar")
         }
     }
 

@@ -249,12 +249,11 @@ private struct ReadingSearch {
 
     /// The side of a matrix that a sum of products runs over has its inputs, the side that is left its outputs.
     private mutating func readEinsum(_ node: ONNXGraph.Node) {
-        let sides = node.equation.filter { $0 != " " }.split(separator: ">", omittingEmptySubsequences: false)
-        let factors = (sides.first ?? "").split(separator: ",").map { $0.filter { $0 != "-" } }.map(Array.init)
-        guard sides.count == 2, factors.count == node.inputs.count else { return readOther(node, from: 0) }
-        let left = sides[1]
-        for (place, letters) in factors.enumerated() {
-            let summed = letters.indices.filter { !left.contains(letters[$0]) }
+        guard let equation = EinsumEquation(node.equation), equation.factors.count == node.inputs.count else {
+            return readOther(node, from: 0)
+        }
+        for (place, letters) in equation.factors.enumerated() {
+            let summed = letters.indices.filter { !equation.output.contains(letters[$0]) }
             if letters.count > 2 || letters.count == 2 && summed.count == 1 {
                 readFactor(node, place, inputs: summed.first ?? 0)
             } else {

@@ -5,6 +5,7 @@ extension TorchExportConversion {
     /// - Returns: the value of such an operation; nil for others.
     mutating func further(_ node: Node, _ name: String) throws(Problem) -> String? {
         if let moved = try moved(node, name) { return moved }
+        if let product = try product(node, name) { return product }
         switch node.name {
         case "stack":
             guard let tensors = node["tensors"]?.tensors, let first = tensors.first else { throw Problem("joins nothing") }

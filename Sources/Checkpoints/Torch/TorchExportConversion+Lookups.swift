@@ -81,13 +81,24 @@ extension TorchExportConversion {
         let (list, starts) = (makers[try tensor(node, "indices")], makers[try tensor(node, "offsets")])
         guard let list, list.name == "view" || list.name == "reshape", let samples = list.inputs.first?.value.tensor,
             case .number(-1)? = list[list["size"] == nil ? "shape" : "size"]?.symbols?.first ?? nil, let shape = program.shapes[samples],
-            shape.count == 2, let count = shape[1], count > 0, let starts, starts.name == "arange",
-            try integer(starts, "start", 0) == 0, try integer(starts, "step", 1) == count, let numbers = values[samples]
+            shape.count == 2, let starts, starts.name == "arange", try integer(starts, "start", 0) == 0,
+            try isLength(starts["step"], of: samples, shape[1]), let numbers = values[samples]
         else { throw Problem("reads lists of different lengths, which is not run", expected: "as many numbers in each sample") }
         let operations = ["ReduceSum", "ReduceMean", "ReduceMax"]
         let mode = try integer(node, "mode", 0)
         guard operations.indices.contains(mode) else { throw Problem("joins rows in an unknown way", found: "\(mode)") }
         let rows = writer.add("Gather", [try value(node, "weight"), numbers])
         values[output] = add(output, operations[mode], [rows, writer.constant([1])], [("keepdims", .integer(0))])
+    }
+
+    /// Whether a number is that of the entries in each row of a tensor with two dimensions.
+    private func isLength(_ argument: Argument?, of tensor: String, _ known: Int?) throws(Problem) -> Bool {
+        switch argument?.symbols?.first ?? nil {
+        case .number(let number)?: return number > 0 && number == known
+        case .name(let name)?:
+            guard let maker = makers[name], maker.name == "sym_size", maker["self"]?.tensor == tensor else { return false }
+            return try [1, -1].contains(integer(maker, "dim"))
+        case nil: return known == 1 && argument == nil
+        }
     }
 }

@@ -50,11 +50,7 @@ enum OutputNames {
     /// The names of a program's outputs as its description has them, leaf by leaf: the keys of dictionaries and the places in tuples that lead to
     /// each, between points; empty if the description has another form.
     static func read(_ description: String) -> [String] {
-        let bytes = Array(description.utf8)
-        let value = bytes.withUnsafeBufferPointer { buffer in
-            try? JSONCursor.reading(UnsafeRawBufferPointer(buffer)) { cursor in try cursor.value() }
-        }
-        guard case .list(let parts)? = value, let tree = parts.last else { return [] }
+        guard case .list(let parts)? = value(description), let tree = parts.last else { return [] }
         var names: [String] = []
         return add(tree, "", 0, &names) ? names : []
     }
@@ -76,15 +72,16 @@ enum OutputNames {
 
     /// The keys of a dictionary in the words of its context; nil for a tuple.
     private static func keys(_ context: String?, count: Int) -> [String]? {
-        guard let context else { return nil }
-        let value = Array(context.utf8).withUnsafeBufferPointer { buffer in
-            try? JSONCursor.reading(UnsafeRawBufferPointer(buffer)) { cursor in try cursor.value() }
-        }
-        guard let value else { return nil }
+        guard let context, let value = value(context) else { return nil }
         var list = value
         if let keys = value[member: "dict_context"] { list = keys }
         guard case .list(let elements) = list else { return nil }
         let keys = elements.compactMap { $0.text ?? $0.wholeNumber.map(String.init) }
         return keys.count == count && elements.count == count ? keys : nil
+    }
+
+    /// What a text in JSON says; nil if it is none.
+    private static func value(_ text: String) -> JSONValue? {
+        Array(text.utf8).withUnsafeBytes { bytes in try? JSONCursor.reading(bytes) { cursor in try cursor.value() } }
     }
 }

@@ -139,7 +139,8 @@ extension TorchExportConversion {
             let isLow = node.name == "clamp_min"
             let type = try outputType(node)
             return add(name, isLow ? "Max" : "Min", [try valueAsOutput(node), try operand(node, isLow ? "min" : "max", as: type)])
-        case "full", "zeros", "ones", "scalar_tensor", "full_like", "zeros_like", "ones_like", "new_ones", "new_zeros", "new_full":
+        case "full", "zeros", "ones", "scalar_tensor", "full_like", "zeros_like", "ones_like", "new_ones", "new_zeros", "new_full",
+            "empty", "new_empty", "empty_like", "empty_permuted":
             return try filled(node, name)
         case "arange": return try range(node, name)
         default: return nil
@@ -251,6 +252,12 @@ extension TorchExportConversion {
         switch node.name {
         case "scalar_tensor": value = try operand(node, "s", as: type)
         case "full", "full_like", "new_full": value = try operand(node, "fill_value", as: type)
+        case "empty", "new_empty", "empty_like", "empty_permuted":
+            // What nothing writes is no number.
+            guard type.isFloating || isOverwritten(name) else { throw Problem("is read before numbers are written over all of it") }
+            // The order in memory shows in no number.
+            node.reads.names.insert("physical_layout")
+            value = writer.constant(type.isFloating ? .nan : 0, as: type.element)
         default: value = writer.constant(node.name.hasPrefix("ones") || node.name == "new_ones" ? 1 : 0, as: type.element)
         }
         // Of the tensor only the type counts, which shows in the output.

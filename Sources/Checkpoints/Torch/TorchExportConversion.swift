@@ -198,7 +198,7 @@ struct TorchExportConversion {
     // MARK: Operations
 
     mutating func convert(_ node: Node) throws(Problem) {
-        if node.outputs.isEmpty || node.name.hasPrefix("_assert") || node.name.hasPrefix("sym_constrain") {
+        if node.outputs.isEmpty || node.name.hasPrefix("_assert") || node.name.hasPrefix("sym_constrain") || isAsserted(node) {
             node.reads.names.formUnion(node.inputs.map(\.name))
             return
         }

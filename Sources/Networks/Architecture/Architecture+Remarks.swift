@@ -7,12 +7,15 @@ extension Architecture {
     enum Remark: String, CaseIterable {
         /// The network reads them and has not learned them: `constants(mask,angles)`.
         case constants
+        /// The network has learned them and training leaves them as they are, as PyTorch's `requires_grad=False` says: `frozen(fc1.weight)`.
+        case frozen
         /// The checkpoint has them and the network does not read them: `unread(logvar.weight,logvar.bias)`.
         case unread
 
         var expected: String {
             switch self {
             case .constants: "tensors that no training changes"
+            case .frozen: "tensors that training leaves as they are"
             case .unread: "tensors that the network does not read"
             }
         }
@@ -26,7 +29,7 @@ extension Architecture {
         return remark
     }
 
-    /// The tensors that the words name as constants and as unread, and the elements that are steps of the network.
+    /// The tensors that the words name by what they say of them, and the elements that are steps of the network.
     ///
     /// - Throws: ``Problem`` for a name that is no tensor.
     func withoutRemarks(
@@ -49,6 +52,24 @@ extension Architecture {
             }
         }
         return (remarks, remarks.isEmpty ? self : Architecture(steps))
+    }
+
+    /// The tensors of a checkpoint that the words name as frozen.
+    func frozenTensors(of checkpoint: Checkpoint) -> [String] {
+        guard elements.contains(where: { $0.name == Remark.frozen.rawValue }) else { return [] }
+        return (try? withoutRemarks(ModuleNames(checkpoint)) { checkpoint[$0] != nil })?.remarks[.frozen] ?? []
+    }
+
+    /// The same words, which also name as frozen those of the network's tensors that the checkpoint says so of.
+    func naming(frozenOf network: Network, _ checkpoint: Checkpoint) -> Architecture {
+        let kept = checkpoint.keptTensors
+        guard !kept.isEmpty else { return self }
+        var named = Set(frozenTensors(of: checkpoint))
+        return naming(
+            .frozen,
+            network.parameters.map(\.tensorName).filter { name in
+                kept.contains(name) && !name.contains(where: Element.isSeparator) && named.insert(name).inserted
+            })
     }
 
     /// The same words, which say something of tensors too.

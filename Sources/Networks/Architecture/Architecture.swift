@@ -51,7 +51,7 @@ package struct Architecture: Sendable, Equatable, CustomStringConvertible {
     ///
     /// - Throws: ``Problem`` if the checkpoint has another network, or an operation has no counterpart.
     package func onnxGraph(for checkpoint: Checkpoint) throws(Problem) -> ByteRegion {
-        try NetworkONNX.graph(of: try Chain.network(of: checkpoint, self), checkpoint)
+        try NetworkONNX.graph(of: try Chain.network(of: checkpoint, self), checkpoint, frozen: frozenTensors(of: checkpoint))
     }
 
     package init(_ elements: [Element]) { self.elements = elements }

@@ -54,8 +54,7 @@ package struct RunnableFamily: Sendable {
                     "the configuration has more blocks than the checkpoint", subject: source.settings.file,
                     expected: "at most \(stored)", found: "\(description.blocks)")
             }
-            return try TransformerBuilder.network(
-                of: description, names: source.names, checkpoint: source.checkpoint, catalog: source.catalog)
+            return try TransformerBuilder.network(of: description, source)
         }
         self.blueprint = blueprint
     }
@@ -78,6 +77,8 @@ package struct RunnableFamily: Sendable {
 package struct FamilySource: Sendable {
     /// The settings of `config.json`; none for a family that is described by its tensors alone.
     let settings: Configuration
+    /// The `model_type` by which the family was found; empty for a family that is described by its tensors alone.
+    let modelType: String
     let names: CheckpointNames
     package let checkpoint: Checkpoint
     package let catalog: LayerCatalog

@@ -23,21 +23,21 @@ struct TransformerBuilder {
     /// The network of a described transformer.
     ///
     /// - Throws: ``Problem`` naming a tensor that is missing or has another shape.
-    static func network(
-        of description: TransformerDescription, names: CheckpointNames, checkpoint: Checkpoint, catalog: LayerCatalog
-    ) throws(Problem) -> Network {
+    static func network(of description: TransformerDescription, _ source: FamilySource) throws(Problem) -> Network {
         var builder = TransformerBuilder(
-            description: description, names: names, catalog: catalog, builder: NetworkBuilder(checkpoint))
-        return try builder.build(checkpoint)
+            description: description, names: source.names, catalog: source.catalog, builder: NetworkBuilder(source.checkpoint))
+        return try builder.build(source)
     }
 
-    private mutating func build(_ checkpoint: Checkpoint) throws(Problem) -> Network {
+    private mutating func build(_ source: FamilySource) throws(Problem) -> Network {
+        let checkpoint = source.checkpoint
         let output = try OutputMatrix(description, names, checkpoint)
         let table = try output.embedding(checkpoint)
+        let embedding = Embedding(
+            layout: description.embedding.layout, scale: description.embeddingScale,
+            padding: try PaddingToken.entry(source, of: table.entries))
         var embeddings = [
-            builder.add(
-                "hook_embed", Embedding(layout: description.embedding.layout, scale: description.embeddingScale),
-                parameters: [try builder.parameter(table.name, shape: table.shape)])
+            builder.add("hook_embed", embedding, parameters: [try builder.parameter(table.name, shape: table.shape)])
         ]
         var bound: Int?
         if case .learned(let name, let count, let offset) = description.positions {

@@ -39,9 +39,10 @@ package struct TransformerFamilies: Sendable {
         of checkpoint: Checkpoint, catalog: LayerCatalog, families: TransformerFamilies = .standard
     ) throws(Problem) -> Network? {
         guard catalog.family.hasBlocks || families.families.contains(where: { $0.family == catalog.family }) else { return nil }
-        let (family, settings) = try families.family(of: checkpoint, catalog: catalog)
+        let (family, modelType, settings) = try families.family(of: checkpoint, catalog: catalog)
         let network = try family.network(
-            FamilySource(settings: settings, names: CheckpointNames(checkpoint), checkpoint: checkpoint, catalog: catalog))
+            FamilySource(
+                settings: settings, modelType: modelType, names: CheckpointNames(checkpoint), checkpoint: checkpoint, catalog: catalog))
         // A model's own file may hold anything; what somebody gave is meant to be read.
         if checkpoint.givenSettings != nil, let misspelling = settings.misspelling { throw misspelling }
         return network
@@ -55,12 +56,12 @@ package struct TransformerFamilies: Sendable {
         return try? network(of: checkpoint, catalog: catalog, families: families)?.anatomy.assumption
     }
 
-    /// The family that builds the network of a checkpoint, and the settings that it reads.
+    /// The family that builds the network of a checkpoint, its `model_type`, and the settings that it reads.
     private func family(
         of checkpoint: Checkpoint, catalog: LayerCatalog
-    ) throws(Problem) -> (RunnableFamily, Configuration) {
+    ) throws(Problem) -> (RunnableFamily, modelType: String, Configuration) {
         if let family = families.first(where: { $0.family == catalog.family }), family.modelTypes.isEmpty {
-            return (family, Configuration([:]))
+            return (family, "", Configuration([:]))
         }
         guard let configuration = checkpoint.configuration else { throw withoutConfiguration(catalog) }
         let settings = try Configuration(configuration, file: checkpoint.configurationName)
@@ -73,7 +74,7 @@ package struct TransformerFamilies: Sendable {
         }
         let text = try settings.textModel()
         try Self.checkWhatElseIsSaid(settings, of: family, isInside: text != nil, checkpoint)
-        return (family, text ?? settings)
+        return (family, modelType, text ?? settings)
     }
 
     /// Why models of some kinds cannot be run, by their `model_type`.

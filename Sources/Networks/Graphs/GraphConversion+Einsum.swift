@@ -11,22 +11,17 @@ extension GraphConversion {
 
     mutating func einsum(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
         try node.checkAttributes("equation")
-        let equation = (node.text("equation") ?? "").filter { $0 != " " }
-        let sides = equation.componentsSeparatedByArrow
-        let terms = sides[0].split(separator: ",", omittingEmptySubsequences: false).map { Array($0) }
+        let equation = node.text("equation") ?? ""
         let refusal = Problem("the equation is not one that is run", expected: "letters, such as bij,bjk->bik", found: "'\(equation)'")
-        guard terms.count == node.inputs.count, sides.count <= 2, !terms.isEmpty,
-            (terms.flatMap(\.self) + (sides.count > 1 ? Array(sides[1]) : [])).allSatisfy({ $0.isASCII && $0.isLetter })
-        else { throw refusal }
+        guard let read = EinsumEquation(equation), read.isOfLetters, read.factors.count == node.inputs.count else { throw refusal }
         var factors: [Factor] = []
-        for (place, letters) in terms.enumerated() {
+        for (place, letters) in read.factors.enumerated() {
             let value = try required(node, place)
             guard value.shapes[0].count == letters.count, Set(letters).count == letters.count else { throw refusal }
             factors.append(Factor(value: value, letters: letters))
         }
-        let counts = Dictionary(terms.flatMap(\.self).map { ($0, 1) }, uniquingKeysWith: +)
-        let output = sides.count > 1 ? Array(sides[1]) : counts.filter { $0.value == 1 }.keys.sorted()
-        guard Set(output).count == output.count, output.allSatisfy({ counts[$0] != nil }) else { throw refusal }
+        let output = read.output
+        guard Set(output).count == output.count, Set(output).isSubset(of: read.factors.flatMap(\.self)) else { throw refusal }
         var result = factors.removeFirst()
         var step = 0
         while !factors.isEmpty {
@@ -94,23 +89,5 @@ extension GraphConversion {
         let turned = try add(
             name, Rearrangement(.transposed(order)), [try site(of: factor.value, for: name)], type: factor.value.type)
         return Factor(value: turned, letters: letters)
-    }
-}
-
-extension String {
-    /// The parts before and after each `->`.
-    fileprivate var componentsSeparatedByArrow: [String] {
-        var parts = [""]
-        var rest = self[...]
-        while let character = rest.first {
-            if rest.hasPrefix("->") {
-                parts.append("")
-                rest = rest.dropFirst(2)
-            } else {
-                parts[parts.count - 1].append(character)
-                rest = rest.dropFirst()
-            }
-        }
-        return parts
     }
 }

@@ -66,6 +66,7 @@ extension GraphConversion {
         }
         var type = types.first.flatMap { $0 } ?? .float
         switch node.operation {
+        case "EyeLike": type = node.integer("dtype").flatMap(ONNXModel.ElementType.init(rawValue:)) ?? type
         case "Cast": type = node.integer("to").flatMap(ONNXModel.ElementType.init(rawValue:)) ?? type
         case "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Not": type = .bool
         case "Where": type = types[1] ?? type

@@ -103,4 +103,10 @@ extension GraphFolding {
         }
         return Numbers(numbers.shape, values)
     }
+
+    /// A matrix with ones on one diagonal; nil for another number of dimensions.
+    static func unit(_ shape: [Int], _ diagonal: Int) -> Numbers? {
+        guard shape.count == 2, abs(diagonal) < 1 << 40 else { return nil }
+        return Numbers(shape, (0..<shape[0]).flatMap { row in (0..<shape[1]).map { $0 - row == diagonal ? 1 : 0 } })
+    }
 }

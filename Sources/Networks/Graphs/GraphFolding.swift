@@ -9,7 +9,7 @@ enum GraphFolding {
     typealias Numbers = GraphNumbers
 
     /// Operators that run nowhere else: on data, or on larger constants, they are refused.
-    static let constantsAlone: Set<String> = ["ScatterND", "Range", "ConstantOfShape"]
+    static let constantsAlone: Set<String> = ["ScatterND", "Range", "ConstantOfShape", "EyeLike"]
 
     /// The first output of an operator. A missing input is nil.
     static func output(
@@ -35,6 +35,7 @@ enum GraphFolding {
         case "GatherElements": return input(1).flatMap { elements(of: first, at: $0, node) }
         case "GatherND": return input(1).flatMap { entries(of: first, at: $0, node) }
         case "ScatterND": return try scattered(first, node, input(1), input(2))
+        case "EyeLike": return unit(first.shape, node.integer("k") ?? 0)
         case "Trilu": return triangle(first, node.integer("upper") ?? 1 != 0, input(1)?.integers.first ?? 0)
         case "Add", "Sub", "Mul", "Div", "Mod", "Pow", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor",
             "Min", "Max":

@@ -167,7 +167,7 @@ package struct InsertedRows: Operation {
 /// Parameter: the table [entries, width]. A padding token has the entry `padding`; another one has `padding` + the number of tokens that
 /// are no padding up to itself (RoBERTa).
 package struct PaddedPositionEmbedding: Operation {
-    /// The id of the padding token, and its entry.
+    /// The id of the padding token, and its entry, which gets no gradient.
     package let padding: Int
 
     package init(padding: Int) { self.padding = padding }
@@ -213,10 +213,10 @@ package struct PaddedPositionEmbedding: Operation {
         TableRows.gather(pass.parameters[0], .rows, into: pass.output, team: pass.team) { entries[$0] }
     }
 
-    /// Each entry of dtable += the sum of dy over the tokens that have it.
+    /// Each entry of dtable but that of the padding += the sum of dy over the tokens that have it.
     package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.parameterGradients[0], let tokens = pass.tokens else { return }
         let entries = entries(tokens)
-        TableRows.scatterAdd(pass.outputGradient, toEntriesOf: gradient, .rows, team: pass.team) { entries[$0] }
+        TableRows.scatterAdd(pass.outputGradient, toEntriesOf: gradient, .rows, leavingOut: padding, team: pass.team) { entries[$0] }
     }
 }

@@ -18,10 +18,11 @@ struct NetworkONNX {
 
     /// The graph of a network.
     ///
+    /// - Parameter frozen: the tensors that training leaves as they are, beside those that the checkpoint says so of.
     /// - Throws: ``Problem`` that names the first operation that has no counterpart.
-    static func graph(of network: Network, _ checkpoint: Checkpoint) throws(Problem) -> ByteRegion {
+    static func graph(of network: Network, _ checkpoint: Checkpoint, frozen: [String] = []) throws(Problem) -> ByteRegion {
         var conversion = NetworkONNX(network, checkpoint)
-        return try conversion.run()
+        return try conversion.run(kept: checkpoint.keptTensors.union(frozen))
     }
 
     private init(_ network: Network, _ checkpoint: Checkpoint) {
@@ -38,8 +39,8 @@ struct NetworkONNX {
         shapes = batches.lazy.compactMap { try? network.shapes(for: $0) }.first
     }
 
-    private mutating func run() throws(Problem) -> ByteRegion {
-        let (fixed, kept) = (network.fixedParameters, checkpoint.keptTensors)
+    private mutating func run(kept: Set<String>) throws(Problem) -> ByteRegion {
+        let fixed = network.fixedParameters
         for (index, parameter) in network.parameters.enumerated() {
             guard parameter.slices.isEmpty, let record = checkpoint[parameter.tensorName], Self.types.contains(record.dtype) else {
                 throw Problem(

@@ -48,7 +48,7 @@ package final class Finetuning {
             request.clusters, patterns: request.layers, of: model, lambda: request.lambda ?? (isRunningText ? 40 : 20),
             isGoal: request.wantedClusterability != nil, seed: request.seed)
         let trained = try TrainedParameters(
-            of: model.network, only: request.only, frozen: request.frozen, kept: model.checkpoint.keptTensors)
+            of: model.network, only: request.only, frozen: request.frozen, kept: model.keptTensors)
         let order = try request.training.order(
             count: samples, isRunningText: isRunningText, smallest: BatchOrder.smallestBatch(for: data), seed: request.seed)
         let steps = try request.training.stepCount(order)

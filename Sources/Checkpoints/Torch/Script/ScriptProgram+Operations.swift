@@ -330,6 +330,7 @@ extension ScriptProgram {
             "split_with_sizes": ["self", "split_sizes", "dim"], "chunk": ["self", "chunks", "dim"], "unbind": ["self", "dim"],
             "where": ["condition", "self", "other"], "masked_fill": ["self", "mask", "value"], "glu": ["self", "dim"],
             "prelu": ["self", "weight"], "constant_pad_nd": ["self", "pad", "value"], "pad": ["self", "pad", "mode", "value"],
+            "empty": ["size"], "new_empty": ["self", "size"],
             "full": ["size", "fill_value"], "zeros": ["size"], "ones": ["size"], "full_like": ["self", "fill_value"],
             "tril": ["self", "diagonal"], "triu": ["self", "diagonal"], "round": ["self", "decimals"], "clamp_min": ["self", "min"],
             "clamp_max": ["self", "max"], "flip": ["self", "dims"], "roll": ["self", "shifts", "dims"], "lerp": ["self", "end", "weight"],
@@ -369,7 +370,7 @@ extension ScriptProgram {
             "relu", "tanh", "sigmoid", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal", "mish", "selu", "hardswish",
             "sign",
             "floor", "ceil", "silu", "rsqrt", "hardsigmoid", "relu6", "t", "numpy_T", "mT", "contiguous", "clone", "detach", "alias",
-            "bitwise_not",
+            "bitwise_not", "empty_like",
             "logical_not", "zeros_like", "ones_like", "square", "log1p", "log2", "log_sigmoid", "expm1", "tan", "asin", "acos", "atan",
             "sinh", "cosh", "asinh", "acosh", "atanh",
         ] { schemas[name] = ["self"] }

@@ -137,7 +137,7 @@ extension ScriptProgram {
             return (type, [query.dropLast() + [values[values.count - 1]]])
         case "arange": return (type, [[nil]])
         case "scalar_tensor": return (type, [[]])
-        case "full", "zeros", "ones": return (type, [try lengths(value("size"), of: nil)])
+        case "full", "zeros", "ones", "empty": return (type, [try lengths(value("size"), of: nil)])
         case "where":
             let condition = try broadcast(stored("condition"), stored("self"))
             return (type, [try broadcast(condition, stored("other"))])
@@ -312,6 +312,6 @@ extension ScriptProgram {
     /// Further operations whose output has the input's shape.
     private static let keepingKnown: Set<String> = [
         "softmax", "log_softmax", "group_norm", "instance_norm", "full_like", "zeros_like", "ones_like", "tril", "triu", "flip", "roll",
-        "fill", "copy", "zero", "index_put", "channel_shuffle",
+        "fill", "copy", "zero", "index_put", "channel_shuffle", "empty_like",
     ]
 }

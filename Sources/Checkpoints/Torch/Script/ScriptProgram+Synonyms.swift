@@ -32,6 +32,26 @@ extension ScriptProgram {
             }
             let sizes = TorchSynonyms.parts(of: length, sections: parts.integer, places: places)
             return try operation("aten.split_with_sizes", [.tensor(tensor), .list(.init(sizes.map { .integer($0) })), .integer(axis)], [])
+        case "bilinear":
+            let factors = [operand(0, "input1"), operand(2, "weight"), operand(1, "input2")]
+            guard let first = factors[0].tensor, case let rank = try rank(first), (1...8).contains(rank) else {
+                throw Problem("has factors of so many dimensions")
+            }
+            let front = String("abcdefgh".prefix(rank - 1))
+            let equation = "\(front)x,zxy,\(front)y->\(front)z"
+            let made = try operation("aten.einsum", [.text(equation), .list(.init(factors))], [])
+            let bias = operand(3, "bias")
+            return bias.tensor == nil ? made : try operation("aten.add", [made, bias], [])
+        case "cdist", "_euclidean_dist":
+            guard let first = operand(0, "x1").tensor, let second = operand(1, "x2").tensor else { return nil }
+            let ranks = (try rank(first), try rank(second))
+            guard ranks.0 >= 2, ranks.1 >= 2 else { throw Problem("measures distances of what are no rows") }
+            let rows = try operation("aten.unsqueeze", [.tensor(first), .integer(ranks.0 - 1)], [])
+            let others = try operation("aten.unsqueeze", [.tensor(second), .integer(ranks.1 - 2)], [])
+            let differences = try operation("aten.sub", [rows, others], [])
+            let order = operand(2, "p")
+            return try operation(
+                "aten.linalg_vector_norm", [differences, order.isNone ? .real(2) : order, .list(.init([.integer(-1)]))], [])
         default: return nil
         }
     }

@@ -29,9 +29,9 @@ extension ScriptProgram {
             "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh":
             return isWhole ? Self.float : standard
         case "sum", "prod": return given ?? (isWhole ? Self.wholeNumber : standard)
-        case "mean", "softmax", "log_softmax", "zeros_like", "ones_like", "full_like": return given ?? standard
-        case "zeros", "ones": return given ?? Self.float
-        case "new_zeros", "new_ones", "new_full": return given ?? standard
+        case "mean", "softmax", "log_softmax", "zeros_like", "ones_like", "full_like", "empty_like": return given ?? standard
+        case "zeros", "ones", "empty": return given ?? Self.float
+        case "new_zeros", "new_ones", "new_full", "new_empty": return given ?? standard
         case "argmax", "argmin": return Self.wholeNumber
         case "full", "scalar_tensor":
             let number = ranked(value(operation == "full" ? "fill_value" : "s"))?.type ?? .standard

@@ -108,7 +108,7 @@ extension ScriptProgram {
             guard lengths.indices.contains(place) else { throw Problem("has no such dimension") }
             lengths[place] = product([lengths[place], times])
             return (type, [lengths])
-        case "new_zeros", "new_ones", "new_full": return (type, [try self.lengths(value("size"), of: nil)])
+        case "new_zeros", "new_ones", "new_full", "new_empty": return (type, [try self.lengths(value("size"), of: nil)])
         case "pixel_unshuffle":
             let lengths = try shape("self")
             guard lengths.count == 4, let factor = value("downscale_factor").integer, (1...1 << 16).contains(factor) else {
@@ -146,22 +146,16 @@ extension ScriptProgram {
 
     /// The shape of a sum of products over named dimensions: `bij,bjk->bik`.
     private func summed(_ equation: String, _ factors: [Lengths]) throws(Problem) -> Lengths {
-        let letters = equation.filter { $0 != " " }
-        let sides = letters.split(separator: ">", omittingEmptySubsequences: false).map { $0.filter { $0 != "-" } }
-        let given = sides[0].split(separator: ",", omittingEmptySubsequences: false).map { Array($0) }
-        guard sides.count <= 2, given.count == factors.count, letters.allSatisfy({ $0.isLetter || ",->".contains($0) }),
-            zip(given, factors).allSatisfy({ $0.count == $1.count })
+        guard let read = EinsumEquation(equation), read.isOfLetters, read.factors.count == factors.count,
+            zip(read.factors, factors).allSatisfy({ $0.count == $1.count })
         else { throw Problem("has an equation that is not followed", found: "'\(equation)'") }
         var lengths: [Character: Int?] = [:]
-        for (names, shape) in zip(given, factors) {
+        for (names, shape) in zip(read.factors, factors) {
             for (name, length) in zip(names, shape) where lengths[name] == nil || lengths[name] == .some(1) || lengths[name] == .some(nil) {
                 lengths[name] = .some(length)
             }
         }
-        // Without an arrow, the dimensions that are named once are left, in the order of their letters.
-        let all = given.flatMap(\.self)
-        let left = sides.count == 2 ? Array(sides[1]) : Set(all).filter { name in all.count { $0 == name } == 1 }.sorted()
-        return try left.map { name throws(Problem) -> Int? in
+        return try read.output.map { name throws(Problem) -> Int? in
             guard let length = lengths[name] else { throw Problem("has an equation that is not followed", found: "'\(equation)'") }
             return length
         }

@@ -51,15 +51,17 @@ extension TextEncoder {
         }
         var parts = EncoderBuilder(source)
         let vocabulary = try parts.rows(of: words, width: embeddingWidth)
-        let stream = try parts.addBlocks(blocks, reading: [try addEmbeddings(&parts, vocabulary)])
+        let stream = try parts.addBlocks(blocks, reading: [try addEmbeddings(&parts, vocabulary, source)])
         return try addHead(&parts, stream, source, .tokens(vocabulary: vocabulary, positions: positions.bound))
     }
 
     /// The node whose output the first block reads.
-    private func addEmbeddings(_ parts: inout EncoderBuilder, _ vocabulary: Int) throws(Problem) -> NodeID {
+    private func addEmbeddings(
+        _ parts: inout EncoderBuilder, _ vocabulary: Int, _ source: FamilySource
+    ) throws(Problem) -> NodeID {
+        let embedding = Embedding(layout: .rows, padding: try PaddingToken.entry(source, of: vocabulary))
         var embeddings = [
-            parts.builder.add(
-                "hook_embed", Embedding(layout: .rows), parameters: [try parts.parameter(words, shape: [vocabulary, embeddingWidth])])
+            parts.builder.add("hook_embed", embedding, parameters: [try parts.parameter(words, shape: [vocabulary, embeddingWidth])])
         ]
         let table = try parts.parameter(positions.table, shape: [positions.count, embeddingWidth])
         if let padding = positions.padding {
