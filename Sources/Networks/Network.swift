@@ -120,6 +120,10 @@ package struct Network: Sendable {
     /// learned, and no training changes them.
     package internal(set) var fixedNumbers: [String] = []
 
+    /// Other floating-point tensors whose numbers a graph reads as settings of its operators, such as bounds, or computes with before it runs, and
+    /// that the model may have learned: no training changes them.
+    package internal(set) var untrained: [String] = []
+
     /// The node of a site's name. Names of hooks may be written without `hook_`.
     package subscript(site: String) -> NodeID? {
         if let exact = places[site] { return exact }

@@ -80,17 +80,7 @@ struct FinetuneCommand: FileCommand {
         let ending = try CheckpointRun.locating(checkpoint) {
             let model = try source.load(checkpoint, output.diagnostics, architecture: architecture.architecture)
             output.diagnostics.describe(model)
-            let constants = (model.network.constants + model.network.fixedNumbers).map { "'\($0)'" }
-            if !constants.isEmpty {
-                output.diagnostics.note(
-                    "\(model.checkpoint.path): constants of the model are not trained: \(constants.listed(atMost: 3))")
-            }
-            let divided = (model.checkpoint.module?.dividedVectors ?? []).map { "'\($0)'" }
-            if !divided.isEmpty {
-                output.diagnostics.note(
-                    "\(model.checkpoint.path): vectors that the file has stored once with equal ones are trained each for itself: "
-                        + divided.listed(atMost: 3))
-            }
+            for note in ParameterNotes(model).texts { output.diagnostics.note("\(model.checkpoint.path): \(note)") }
             let run = try request(model).prepared()
             if let note = Self.note(of: run.trainer.trained) { output.diagnostics.note("\(model.checkpoint.path): \(note)") }
             output.diagnostics.describe(run.data.dataset)

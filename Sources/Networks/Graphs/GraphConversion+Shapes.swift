@@ -14,6 +14,7 @@ extension GraphConversion {
             "Slice": { conversion, _, node in [try conversion.slice(node)] },
             "Gather": { conversion, _, node in [try conversion.gather(node)] },
             "GatherElements": { conversion, index, node in [try conversion.elements(node, index)] },
+            "ScatterND": { conversion, _, node in [try conversion.scattered(node)] },
             "GatherND": { conversion, _, node in [try conversion.gatherRows(node)] },
             "Expand": { conversion, _, node in [try conversion.expand(node)] },
             "Trilu": { conversion, index, node in [try conversion.triangle(node, index)] },
