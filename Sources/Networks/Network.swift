@@ -121,8 +121,10 @@ package struct Network: Sendable {
     package internal(set) var fixedNumbers: [String] = []
     /// The tensors of which the file of a graph does not say whether they are parameters or buffers, and of which their names and uses do not either.
     package internal(set) var unsaidTensors: [String] = []
-    /// The tensors that the exporter of a graph computed of parameters, which are trained in that form, with the names of those parameters.
-    package internal(set) var computedTensors: [(tensor: String, parameters: [String])] = []
+
+    /// Other floating-point tensors whose numbers a graph reads as settings of its operators, such as bounds, or computes with before it runs, and
+    /// that the model may have learned: no training changes them.
+    package internal(set) var untrained: [String] = []
 
     /// The node of a site's name. Names of hooks may be written without `hook_`.
     package subscript(site: String) -> NodeID? {

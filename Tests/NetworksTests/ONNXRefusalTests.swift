@@ -98,14 +98,18 @@ struct ONNXRefusalTests {
     }
 
     @Test func whatRunsOnConstantsAloneSaysWhatIsNone() {
-        func model(_ data: String) -> [UInt8] {
+        func model(_ data: String, _ places: String) -> [UInt8] {
             let square = Self.node("Mul", ["w", "w"], ["square"], name: "square")
-            let scattered = Self.node("ScatterND", [data, "w", "w"], ["s"], name: "n")
+            let scattered = Self.node("ScatterND", [data, places, "w"], ["s"], name: "n")
             return Self.model([Self.product, square, scattered, Self.node("MatMul", ["h", "s"], ["y"])])
         }
         expectProblem(
-            model("h"), "node 'n' (ScatterND): the operator is run on constants alone", "found 'h', which is computed of the samples")
-        expectProblem(model("square"), "node 'n' (ScatterND)", "found 'square', which is made of weights")
+            model("h", "w"), "node 'n' (ScatterND): the operator is run on constants alone", "found 'h', which is computed of the samples")
+        for (data, places) in [("w", "square"), ("square", "w")] {
+            expectProblem(
+                model(data, places), "node 'n' (ScatterND): writes to places that are computed while the model runs",
+                "expected constants, found '\(places)'")
+        }
     }
 
     /// What stands before a loop may not go together for the samples that are tried; the loop is why the graph does not run.

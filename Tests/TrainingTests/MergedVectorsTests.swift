@@ -50,6 +50,25 @@ import Training
         #expect(copies.count { $0.hasPrefix("branch.") } == 3)
     }
 
+    /// Without names nothing says that the norm is one: the note says so, and with names there is none.
+    @Test func aNoteSaysWhichVectorsMayBeOne() throws {
+        func notes(_ file: String) throws -> String {
+            try TemporaryFolder.with { folder in
+                let result = try BuiltCommand.run(
+                    "finetune", Fixtures.path("equal-vectors/\(file).onnx"), "--data", Fixtures.path("equal-vectors/fresh.npz"), "--steps",
+                    "1", "--lambda", "0", "--layers", "*.weight", "-o", folder + "/out.tar")
+                #expect(result.status == 0, "\(result.errors)")
+                return result.errors
+            }
+        }
+        let mayBeOne = "vectors that the file has stored once, and that may be one in the model, are trained each for itself: "
+        #expect(try notes("shared.bare").contains(mayBeOne + "'norm.weight_2', 'norm.bias_2'"))
+        #expect(try !notes("shared.script").contains("vectors"))
+        let fresh = try notes("bare.script")
+        #expect(fresh.contains("vectors that the file has stored once with equal ones are trained each for itself: "))
+        #expect(!fresh.contains(mayBeOne))
+    }
+
     /// A graph made of words says itself what is one.
     @Test func aGraphThatWasMadeHereIsReadAsItIs() throws {
         try TemporaryFolder.with { folder in

@@ -66,6 +66,15 @@ struct LearnedValues {
         return value[..<end]
     }
 
+    /// The parameters that a tensor was computed of, and in how many steps: none, for one that is a parameter itself.
+    ///
+    /// - Returns: nil if the file does not say.
+    func parameters(of value: String) -> (parameters: [String], steps: Int)? {
+        if let kind = kinds[value] ?? program[value] { return kind ? ([value], 0) : ([], 0) }
+        guard !program.isEmpty, let origins = origins[value] else { return nil }
+        return (origins.filter { program[$0] == true }, origins.count)
+    }
+
     /// The tensors that an operation of the program reads, by the text of its call: `%p_fc_weight`.
     func targets(in call: String) -> [String] {
         guard !arguments.isEmpty else { return [] }

@@ -14,6 +14,8 @@ struct MergedVectors {
         let source: String
         /// The place of the first node that reads it.
         let place: Int
+        /// Whether names or notes of the file say that it is another vector; if not, the model may have one that is read in several places.
+        let isSaid: Bool
     }
 
     private(set) var copies: [Copy] = []
@@ -75,6 +77,9 @@ struct MergedVectors {
         }
     }
 
+    /// The names of the vectors of which the file says that they are others, or of which it does not.
+    func names(ifSaid isSaid: Bool) -> [String] { copies.filter { $0.isSaid == isSaid }.map(\.name) }
+
     private static func isOneNumber(_ numbers: [Double]) -> Bool { numbers.dropFirst().allSatisfy { $0 == numbers[0] } }
 
     private mutating func divide(_ tensor: ONNXTensor, _ readers: [(node: Int, place: Int)]) {
@@ -88,7 +93,7 @@ struct MergedVectors {
                 continue
             }
             identities.insert(output)
-            copies.append(Copy(name: output, source: tensor.name, place: number))
+            copies.append(Copy(name: output, source: tensor.name, place: number, isSaid: true))
         }
         // Nodes of which nothing is known read what they have read.
         let kept = rest.contains { $0.key == nil || $0.key == tensor.name } ? tensor.name : rest.first?.key
@@ -98,7 +103,7 @@ struct MergedVectors {
             if made[key] == nil {
                 let name = names.unused(key.hasPrefix(Self.nameless) ? tensor.name : key)
                 made[key] = name
-                copies.append(Copy(name: name, source: tensor.name, place: number))
+                copies.append(Copy(name: name, source: tensor.name, place: number, isSaid: !key.hasPrefix(Self.nameless)))
             }
             inputs[output, default: [:]][place] = made[key]
         }

@@ -26,8 +26,13 @@ enum ONNX {
             let learned = try LearnedValues(message, producer: try producer(region))
             let merged = try MergedVectors(graph, learned: learned, neighbours: neighbours)
             try graph.divide(merged)
-            let stored = try stored(in: graph)
-            let file = try weights(of: graph, stored, neighbours, path)
+            var stored = try stored(in: graph)
+            let copies = ONNXCopies(stored, learned: learned, neighbours: neighbours)
+            if !copies.made.isEmpty {
+                try graph.make(copies.made)
+                stored = try self.stored(in: graph)
+            }
+            let file = try weights(of: graph, stored, copies, neighbours, path)
             // Classical models keep their numbers in the settings of operators.
             if file.models.allSatisfy({ $0.tensors.isEmpty && $0.unreadable.isEmpty }),
                 let node = graph.nodes.first(where: { $0.domain == "ai.onnx.ml" })
@@ -38,8 +43,14 @@ enum ONNX {
                     found: "node '\(name)' (\(node.operation))")
             }
             var module = SavedModule(opaque: SavedModule.graph)
-            module.graphFile = merged.copies.isEmpty ? region : try ONNXFile.withoutNumbers(region, dividing: merged)
-            module.dividedVectors = merged.copies.map(\.name)
+            module.graphFile =
+                merged.copies.isEmpty && copies.made.isEmpty
+                ? region : try ONNXFile.withoutNumbers(region, dividing: merged, making: copies.made)
+            (module.dividedVectors, module.guessedVectors) = (merged.names(ifSaid: true), merged.names(ifSaid: false))
+            module.equalMatrices = (copies.seconds + copies.made).filter { !$0.isDeclared }.map { ($0.value, $0.source) }
+            module.computedTensors = copies.computed
+            module.mergedMatrices = MergedMatrices(graph, stored, learned: learned).names
+            module.undecidedMatrices = copies.undecided.map { ($0.value, $0.source) }
             module.readings = GraphReadings(graph, stored)
             return file.with(module)
         } catch {
@@ -84,6 +95,10 @@ enum ONNX {
         let use: ONNXUses.Use?
         /// Whether it belongs to a graph inside a node.
         let isInner: Bool
+        /// The name of the module whose weight or bias it is, with that of the part, where an exporter made its own name up and says the module.
+        let moduleName: String?
+        /// Whether a node of the graph holds it.
+        let isConstant: Bool
     }
 
     /// The tensors of a graph that belong to a checkpoint, in the order of the file. Texts, such as the names of classes, remain the graph's.
@@ -106,13 +121,17 @@ enum ONNX {
         }
         let own = Set(stored.map(\.name))
         let uses = ONNXUses(graph, stored: own)
-        let names = finalNames(stored.map(\.name), inner, uses.names.merging(KerasNames(graph, stored: own).names) { $1 })
+        let better = uses.names.merging(KerasNames(graph, stored: own).names) { $1 }
+        let names = finalNames(stored.map(\.name), inner, better)
         var tensors: [StoredTensor] = []
         for (place, entry) in stored.enumerated() {
             let use = uses.uses[entry.name]
             // Other constants are axes, shapes and scales of the computation.
             if entry.isConstant, !isOfModel(entry.tensor, use) { continue }
-            tensors.append(StoredTensor(value: entry.name, name: names[place], tensor: entry.tensor, use: use, isInner: inner.contains(place)))
+            tensors.append(
+                StoredTensor(
+                    value: entry.name, name: names[place], tensor: entry.tensor, use: use, isInner: inner.contains(place),
+                    moduleName: better[entry.name], isConstant: entry.isConstant))
         }
         return tensors
     }
@@ -137,7 +156,7 @@ enum ONNX {
     }
 
     private static func weights(
-        of graph: ONNXGraph, _ stored: [StoredTensor], _ neighbours: Neighbours, _ path: String
+        of graph: ONNXGraph, _ stored: [StoredTensor], _ copies: ONNXCopies, _ neighbours: Neighbours, _ path: String
     ) throws(Problem) -> WeightFile {
         var tensors: [TensorRecord] = []
         var unreadable: [UnreadableTensor] = []
@@ -153,7 +172,7 @@ enum ONNX {
                         name: entry.name, dtype: entry.tensor.typeName, shape: entry.tensor.shape, problem: error, path: path))
             }
         }
-        ONNXCopies(stored).apply(to: &tensors)
+        copies.apply(to: &tensors, stored)
         for (place, message) in graph.sparse.enumerated() { unreadable.append(try sparse(message, place, path)) }
         return WeightFile(
             format: format, models: [.init(key: "", tensors: tensors, unreadable: unreadable)],

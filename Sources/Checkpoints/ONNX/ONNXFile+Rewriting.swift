@@ -9,15 +9,18 @@ extension ONNXFile {
     /// The model with another message for each tensor that a checkpoint has; constants of nodes become tensors of the graph. A tensor of another
     /// type keeps its name, and a Cast makes what the operators read.
     ///
-    /// - Parameter merged: the vectors that become tensors of their own.
+    /// - Parameters:
+    ///   - merged: the vectors that become tensors of their own.
+    ///   - copies: the tensors that become others, turned round.
     static func rewritten(
-        _ region: ByteRegion, dividing merged: MergedVectors? = nil, _ tensor: (ONNX.StoredTensor) throws(Problem) -> Rewritten
+        _ region: ByteRegion, dividing merged: MergedVectors? = nil, making copies: [ONNXCopies.Copy] = [],
+        _ tensor: (ONNX.StoredTensor) throws(Problem) -> Rewritten
     ) throws(Problem) -> [UInt8] {
         var model = ProtobufWriter()
         var reader = ProtobufReader(region)
         while let (field, value) = try reader.next() {
             if field == 7, let graph = value.bytes {
-                model.append(7, try rewritten(graph: graph, merged, tensor))
+                model.append(7, try rewritten(graph: graph, merged, copies, tensor))
             } else {
                 model.append(field, value)
             }
@@ -26,10 +29,12 @@ extension ONNXFile {
     }
 
     private static func rewritten(
-        graph message: ByteRegion, _ merged: MergedVectors?, _ tensor: (ONNX.StoredTensor) throws(Problem) -> Rewritten
+        graph message: ByteRegion, _ merged: MergedVectors?, _ copies: [ONNXCopies.Copy],
+        _ tensor: (ONNX.StoredTensor) throws(Problem) -> Rewritten
     ) throws(Problem) -> [UInt8] {
         var nodes = try ONNXGraph(message)
         if let merged { try nodes.divide(merged) }
+        if !copies.isEmpty { try nodes.make(copies) }
         // Those of graphs inside nodes stay in them.
         let stored = try ONNX.stored(in: nodes).filter { !$0.isInner }
         let constants = Set(stored.map(\.value))
@@ -46,11 +51,15 @@ extension ONNXFile {
             casts[entry.value] = made
             graph.append(1, cast(entry, to: made))
         }
+        for copy in copies { graph.append(1, node(making: copy, of: casts[copy.source] ?? copy.source)) }
+        let made = Set(copies.map(\.value))
         var reader = ProtobufReader(message)
         while let (field, value) = try reader.next() {
+            // What a node makes is no input.
+            if field == 11, !made.isEmpty, let input = value.bytes, made.contains(try name(of: input)) { continue }
             if field == 5, let tensor = value.bytes, try !ONNXTensor(tensor).isText { continue }
             if field == 1, let node = value.bytes {
-                let (operation, output) = try made(by: node)
+                let (operation, output) = try self.made(by: node)
                 if operation == "Constant", constants.contains(output) { continue }
                 if operation == "Identity", merged?.identities.contains(output) == true { continue }
                 let inputs = merged?.inputs[output] ?? [:]
@@ -80,6 +89,20 @@ extension ONNXFile {
         node.append(2, output)
         node.append(4, "Cast")
         node.append(5, type.bytes)
+        return node.bytes
+    }
+
+    private static func node(making copy: ONNXCopies.Copy, of source: String) -> [UInt8] {
+        var node = ProtobufWriter()
+        node.append(1, source)
+        node.append(2, copy.value)
+        node.append(4, copy.isTurned ? "Transpose" : "Identity")
+        guard copy.isTurned else { return node.bytes }
+        var order = ProtobufWriter()
+        order.append(1, "perm")
+        for place: UInt64 in [1, 0] { order.append(8, place) }
+        order.append(20, 7 as UInt64)
+        node.append(5, order.bytes)
         return node.bytes
     }
 

@@ -11,11 +11,15 @@ package enum ONNXFile {
 
     /// The same model without the numbers of the tensors that a checkpoint has, to be kept beside them.
     ///
-    /// - Parameter merged: the vectors that become tensors of their own.
+    /// - Parameters:
+    ///   - merged: the vectors that become tensors of their own.
+    ///   - copies: the tensors that become others, turned round.
     /// - Throws: ``Problem`` if the message is damaged.
-    static func withoutNumbers(_ region: ByteRegion, dividing merged: MergedVectors? = nil) throws(Problem) -> ByteRegion {
+    static func withoutNumbers(
+        _ region: ByteRegion, dividing merged: MergedVectors? = nil, making copies: [ONNXCopies.Copy] = []
+    ) throws(Problem) -> ByteRegion {
         ByteRegion(
-            copying: try rewritten(region, dividing: merged) { entry throws(Problem) in
+            copying: try rewritten(region, dividing: merged, making: copies) { entry throws(Problem) in
                 var message = ProtobufWriter()
                 for length in entry.tensor.shape { message.append(1, UInt64(length)) }
                 message.append(2, UInt64(entry.tensor.type))

@@ -171,6 +171,24 @@ extension ONNXGraph {
         initializers = sorted.map(\.message)
         innerInitializers = Set(sorted.indices.filter { sorted[$0].isInner })
     }
+
+    /// Makes tensors that an exporter has stored again of what they are copies of, by the first nodes of the graph.
+    ///
+    /// - Throws: ``Problem`` if a tensor's message is damaged.
+    mutating func make(_ copies: [ONNXCopies.Copy]) throws(Problem) {
+        let values = Set(copies.map(\.value))
+        var kept: [ByteRegion] = []
+        for message in initializers where try !values.contains(ONNXTensor(message).name) { kept.append(message) }
+        initializers = kept
+        let made = copies.map { copy in
+            var node = Node()
+            node.operation = copy.isTurned ? "Transpose" : "Identity"
+            (node.inputs, node.outputs) = ([copy.source], [copy.value])
+            if copy.isTurned { node.lists["perm"] = [1, 0] }
+            return node
+        }
+        nodes.insert(contentsOf: made, at: 0)
+    }
 }
 
 /// How a graph uses its tensors.

@@ -109,12 +109,9 @@ package struct ONNXModel: Sendable {
         package private(set) var isLearned: Bool?
         /// Whether the file says of a parameter that training leaves it as it is.
         package let isKept: Bool
-        /// The parameters of the model of which the exporter computed it, where it is not one of them in another order.
-        package let origins: [String]
 
         package init(
-            tensor: String, shape: [Int], type: ElementType, isTransposed: Bool, isLearned: Bool? = nil, isKept: Bool = false,
-            origins: [String] = []
+            tensor: String, shape: [Int], type: ElementType, isTransposed: Bool, isLearned: Bool? = nil, isKept: Bool = false
         ) {
             self.tensor = tensor
             self.shape = shape
@@ -122,7 +119,6 @@ package struct ONNXModel: Sendable {
             self.isTransposed = isTransposed
             self.isLearned = isLearned
             self.isKept = isKept
-            self.origins = origins
         }
 
         /// The slope of an activation with a parameter, which a model learns whatever it is called.
@@ -179,8 +175,7 @@ package struct ONNXModel: Sendable {
             stored[entry.value] = Stored(
                 tensor: entry.name, shape: entry.tensor.shape, type: ElementType(rawValue: entry.tensor.type) ?? .undefined,
                 isTransposed: ONNX.isTransposed(entry.tensor.shape, entry.use),
-                isLearned: entry.tensor.isFixed ? false : learned[entry.value], isKept: entry.tensor.isKept,
-                origins: learned.parameters(computedInto: entry.value))
+                isLearned: entry.tensor.isFixed ? false : learned[entry.value], isKept: entry.tensor.isKept)
         }
         try read(graph)
         for node in nodes where node.operation == "PRelu" && node.inputs.count > 1 { stored[node.inputs[1]]?.isSlope() }

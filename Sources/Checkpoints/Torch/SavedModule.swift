@@ -26,6 +26,16 @@ package struct SavedModule: Sendable {
     package var graphFile: ByteRegion?
     /// Vectors that the file has stored once with others of equal numbers, which are tensors of their own here: their names in the graph.
     package var dividedVectors: [String] = []
+    /// Others of which the file does not say whether the model has one vector that is read in several places.
+    package var guessedVectors: [String] = []
+    /// Parameters that the file has stored once with others of equal numbers, with which they are one here.
+    package var mergedMatrices: [String] = []
+    /// Matrices of a graph that are taken for copies of others because of their numbers, with these, by their names in the graph.
+    package var equalMatrices: [(copy: String, source: String)] = []
+    /// Matrices of a graph that are not taken for copies of others, though these have their numbers, with these.
+    package var undecidedMatrices: [(copy: String, source: String)] = []
+    /// Tensors of a graph that its exporter has computed of parameters in a way that is not known, with the names of these.
+    package var computedTensors: [(value: String, parameters: [String])] = []
     /// How the graph reads the tensors, where that is known from reading the file.
     var readings: GraphReadings?
     /// Why the operations of an exported program are not run; nil if they are.

@@ -80,7 +80,7 @@ struct FinetuneCommand: FileCommand {
         let ending = try CheckpointRun.locating(checkpoint) {
             let model = try source.load(checkpoint, output.diagnostics, architecture: architecture.architecture)
             output.diagnostics.describe(model)
-            for note in FinetuneNotes(model).notes { output.diagnostics.note("\(model.checkpoint.path): \(note)") }
+            for note in ParameterNotes(model).texts { output.diagnostics.note("\(model.checkpoint.path): \(note)") }
             let run = try request(model).prepared()
             if let note = Self.note(of: run.trainer.trained) { output.diagnostics.note("\(model.checkpoint.path): \(note)") }
             output.diagnostics.describe(run.data.dataset)

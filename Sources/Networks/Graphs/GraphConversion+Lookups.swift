@@ -96,8 +96,8 @@ extension GraphConversion {
     mutating func elements(_ node: ONNXModel.Node, _ index: Int) throws(Problem) -> GraphValue {
         try node.checkAttributes("axis")
         let (table, entries) = (try required(node, 0), try required(node, 1))
-        guard let lists = numbers(table, isSetting: true), let number = lists[0].values.first,
-            lists.allSatisfy({ $0.values.allSatisfy { $0 == number } })
+        guard !(table.parameter.map(Self.mayBeLearned) ?? false), let lists = numbers(table, isSetting: true),
+            let number = lists[0].values.first, lists.allSatisfy({ $0.values.allSatisfy { $0 == number } })
         else {
             throw Problem("picks numbers while the model runs, which is not done here", expected: "constants, or one number throughout")
         }

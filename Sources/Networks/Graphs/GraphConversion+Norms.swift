@@ -102,8 +102,10 @@ extension GraphConversion {
         return normed
     }
 
-    /// Whether all numbers of a value are one that has no effect: ones and zeros are those of a norm without parameters.
+    /// Whether all numbers of a value are one that has no effect: ones and zeros are those of a norm without parameters. Those of a parameter that
+    /// is still what it began with are trained.
     func isPlain(_ value: GraphValue, _ number: Double) -> Bool {
+        if let stored = value.parameter, Self.mayBeLearned(stored) { return false }
         guard let numbers = numbers(value, isSetting: true), numbers.count == 1 else { return false }
         return numbers[0].values.allSatisfy { $0 == number }
     }

@@ -59,8 +59,9 @@ extension GraphConversion {
                 types.append(nil)
                 continue
             }
-            // What replaces entries of a constant is one too.
-            guard let numbers = numbers(value, isSetting: node.operation == "ScatterND") else { return nil }
+            // What replaces entries of a constant is one too, but what a model has learned is trained.
+            let isConstant = node.operation == "ScatterND" && !(value.parameter.map(Self.mayBeLearned) ?? false)
+            guard let numbers = numbers(value, isSetting: isConstant) else { return nil }
             inputs.append(numbers)
             types.append(value.type)
         }

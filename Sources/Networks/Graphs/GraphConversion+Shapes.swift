@@ -14,6 +14,7 @@ extension GraphConversion {
             "Slice": { conversion, _, node in [try conversion.slice(node)] },
             "Gather": { conversion, _, node in [try conversion.gather(node)] },
             "GatherElements": { conversion, index, node in [try conversion.elements(node, index)] },
+            "ScatterND": { conversion, _, node in [try conversion.scattered(node)] },
             "GatherND": { conversion, _, node in [try conversion.gatherRows(node)] },
             "Expand": { conversion, _, node in [try conversion.expand(node)] },
             "Trilu": { conversion, index, node in [try conversion.triangle(node, index)] },
@@ -335,7 +336,9 @@ extension GraphConversion {
                 let (count, isLarge) = found.0.multipliedReportingOverflow(by: length)
                 return (count, found.1 || isLong || isLarge)
             }
-            guard !product.1, product.0 <= 1 << 40 else { throw Problem("repeats too often", found: "\(words(shape)), \(words(times)) times") }
+            guard !product.1, product.0 <= 1 << 40 else {
+                throw Problem("repeats too often", found: "\(words(shape)), \(words(times)) times")
+            }
         }
         var (apart, wide, merged): ([[Int]], [[Int]], [[Int]]) = ([], [], [])
         let isRepeated = (0..<rank).map { axis in times.contains { $0[axis] != 1 } }

@@ -69,7 +69,7 @@ extension GraphConversion {
     }
 
     /// Whether what a node makes follows from the network's input.
-    private func dependsOnSamples(_ site: String) -> Bool {
+    func dependsOnSamples(_ site: String) -> Bool {
         let nodes = Dictionary(graph.nodes.map { ($0.name, $0.inputs) }, uniquingKeysWith: { first, _ in first })
         var (seen, open): (Set<String>, [String]) = ([site], [site])
         while let next = open.popLast() {

@@ -111,7 +111,7 @@ struct GraphConversion {
             let count = stored.shape.reduce(1, { $0.multipliedReportingOverflow(by: $1).partialValue })
             // A single number without a dimension is a constant of the computation, not a weight, unless the file says that it was learned; and so
             // is one that the exporter named.
-            let isConstant = stored.shape.isEmpty ? stored.isLearned != true : stored.shape == [1] && Self.isExporters(stored.tensor)
+            let isConstant = stored.isLearned != true && (stored.shape.isEmpty || stored.shape == [1] && Self.isExporters(stored.tensor))
             guard isSetting || stored.type.isWhole || isConstant,
                 count >= 0, count <= Self.settingLimit, !stored.isTransposed,
                 let record = checkpoint[stored.tensor], record.elementCount == count

@@ -65,7 +65,7 @@ extension GraphFolding {
     }
 
     /// Where the parts at lists of places begin; nil if one is outside.
-    private static func starts(_ places: Numbers, in shape: [Int]) -> [Int]? {
+    static func starts(_ places: Numbers, in shape: [Int]) -> [Int]? {
         guard let depth = places.shape.last, depth > 0, depth <= shape.count else { return nil }
         let (lengths, part) = (Array(shape.prefix(depth)), shape.dropFirst(depth).reduce(1, *))
         return try? IndexSteps.starts(of: places.integers, in: lengths, part: part)

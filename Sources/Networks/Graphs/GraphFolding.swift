@@ -9,7 +9,7 @@ enum GraphFolding {
     typealias Numbers = GraphNumbers
 
     /// Operators that run nowhere else: on data, or on larger constants, they are refused.
-    static let constantsAlone: Set<String> = ["ScatterND", "Range", "ConstantOfShape", "EyeLike"]
+    static let constantsAlone: Set<String> = ["Range", "ConstantOfShape", "EyeLike"]
 
     /// The first output of an operator. A missing input is nil.
     static func output(

@@ -149,9 +149,10 @@ enum ONNXNetwork {
             of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy,
             ignoring: { read.contains($0) || $0.hasSuffix("num_batches_tracked") || isSetting($0, in: checkpoint) })
         network.fixedNumbers = Self.fixedNumbers(order, model)
-        let trained = model.stored.values.filter { [read = Set(network.parameters.map(\.tensorName))] in read.contains($0.tensor) }
-        network.computedTensors = trained.filter { !$0.origins.isEmpty }.map { ($0.tensor, $0.origins) }.sorted { $0.0 < $1.0 }
-        network.unsaidTensors = Self.unsaid(trained)
+        let trained = Set(network.parameters.map(\.tensorName))
+        network.unsaidTensors = Self.unsaid(model.stored.values.filter { trained.contains($0.tensor) })
+        network.untrained = Self.untrained(order, model, checkpoint.ties, read: Set(network.parameters.map(\.name)))
+            .subtracting(network.fixedNumbers).sorted()
         let given = numberOutputs(model).map { $0.title ?? $0.name }
         if given.count > 1 { network.outputNames = given }
         network.beside = conversion.beside(order, in: network)
@@ -182,6 +183,24 @@ enum ONNXNetwork {
             names.insert(stored.tensor)
         }
         return names.sorted()
+    }
+
+    /// Floating-point tensors that the operators in `order` read and that are no parameters of the network: what the file says the model has
+    /// learned, and what PyTorch's exporters may have computed of that. The scales of a change of size are none.
+    private static func untrained(
+        _ order: [Int], _ model: ONNXModel, _ ties: TiedTensors, read parameters: Set<String>
+    ) -> Set<String> {
+        var names: Set<String> = []
+        for node in order.lazy.map({ model.nodes[$0] }) where node.operation != "Resize" && node.operation != "Upsample" {
+            for name in node.inputs {
+                guard let stored = model.stored[name], !stored.type.isWhole, stored.isLearned != false,
+                    stored.isLearned == true || name.hasPrefix("onnx::") || !ConstantTensors.isExporters(name),
+                    !parameters.contains(ties.first(stored.tensor))
+                else { continue }
+                names.insert(stored.tensor)
+            }
+        }
+        return names
     }
 
     /// Whether a tensor is a setting of operators, which an exporter keeps among the weights: numbers in a script's code, lengths and axes.
