@@ -78,7 +78,8 @@ struct FinetuneCommand: FileCommand {
             throw Problem("an unfinished run exists", path: file.path, hint: "--resume continues it, --force restarts")
         }
         let ending = try CheckpointRun.locating(checkpoint) {
-            let model = try source.load(checkpoint, output.diagnostics, architecture: architecture.architecture)
+            let model = try source.load(
+                checkpoint, output.diagnostics, architecture: architecture.architecture, data: data.values(seed: computation.seed))
             output.diagnostics.describe(model)
             let constants = (model.network.constants + model.network.fixedNumbers).map { "'\($0)'" }
             if !constants.isEmpty {
