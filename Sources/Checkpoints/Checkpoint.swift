@@ -30,7 +30,7 @@ package struct Checkpoint: Sendable {
     package private(set) var givenSettings: GivenSettings?
     /// `config.json`, or the file that models of some kind have in its place.
     package let configurationName: String
-    private let filesBeside: [String: ByteRegion]
+    private var filesBeside: [String: ByteRegion]
     /// The bytes of the file in which sentence-transformers says how a sentence's embedding is made; nil if there is none.
     package let pooling: ByteRegion?
     /// The globals that a loader would have to import or call, beyond those that tensors and plain data need.
@@ -47,7 +47,7 @@ package struct Checkpoint: Sendable {
     package let sources: [ByteRegion]
 
     /// The modules with their classes, if the file stores whole modules.
-    package let module: SavedModule?
+    package private(set) var module: SavedModule?
 
     /// The bytes of a file with the graph of operations, in the form of ONNX; nil if none came with the weights.
     package var graph: ByteRegion? { module?.graphFile ?? companions[ONNXFile.graphName] }
@@ -290,6 +290,29 @@ package struct Checkpoint: Sendable {
         var checkpoint = self
         checkpoint.configuration = configuration
         checkpoint.givenSettings = given
+        return checkpoint
+    }
+
+    /// Whether the file leaves it to its code what shape samples have: another shape makes another graph of it.
+    package var hasCodeForAnyShape: Bool { module?.graphForSamples != nil }
+
+    /// The same model with the graph of its code for samples of a shape; as it is if there is no such code.
+    ///
+    /// - Throws: ``Problem`` that says why the code does not run on them.
+    package func readingCode(for samples: SampleShape) throws(Problem) -> Checkpoint {
+        guard let read = module?.graphForSamples else { return self }
+        return with(graph: try read(samples))
+    }
+
+    /// The same model with another graph in the place of its own.
+    package func with(graph: ByteRegion) -> Checkpoint {
+        var checkpoint = self
+        if checkpoint.module != nil {
+            checkpoint.module?.graphFile = graph
+            checkpoint.module?.graphProblem = nil
+        } else {
+            checkpoint.filesBeside[ONNXFile.graphName] = graph
+        }
         return checkpoint
     }
 

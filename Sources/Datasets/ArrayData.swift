@@ -150,7 +150,7 @@ struct ArrayData {
     var sampleShape: [Int] { Array(samples.shape.dropFirst()) }
     var sampleType: String { samples.dtype.rawValue }
 
-    private var isTokens: Bool {
+    var isTokens: Bool {
         guard samples.shape.count == 1 || samples.shape.count == 2, !samples.dtype.isFloatingPoint, samples.dtype != .bool else {
             return false
         }

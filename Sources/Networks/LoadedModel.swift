@@ -15,7 +15,8 @@ package struct LoadedModel: Sendable {
     package var runsAs: String {
         if let architecture { return architecture.description }
         guard isGraph else { return catalog.family.name }
-        return "the graph in its file" + (network.fixedLength.map { ", on sequences of \($0) token\($0 == 1 ? "" : "s")" } ?? "")
+        let given = network.givenSamples.map { ", on samples of \(SampleShape.words($0))" }
+        return "the graph in its file" + (network.fixedLength.map { ", on sequences of \($0) token\($0 == 1 ? "" : "s")" } ?? given ?? "")
     }
 
     /// The tensors of the checkpoint that the network does not read, those that words name so among them; not counts of batches.
@@ -31,12 +32,88 @@ package struct LoadedModel: Sendable {
     package let isGraph: Bool
 
     /// - Parameters:
+    ///   - given: the network in words; the element that gives the shape of samples alone says what the graph in the file reads.
     ///   - catalog: the checkpoint's, if it was made before.
     ///   - longestChain: the number of layers beyond which no chain is made of them.
+    ///   - samples: the shape of those that it is to run on, which is asked for if the file leaves it open and does not run without; nil if it
+    ///     is not known.
     /// - Throws: ``Problem`` that names the checkpoint; an adapter without its base model is one.
     package init(
-        _ checkpoint: Checkpoint, architecture given: Architecture? = nil, catalog known: LayerCatalog? = nil, longestChain: Int = .max
+        _ checkpoint: Checkpoint, architecture given: Architecture? = nil, catalog: LayerCatalog? = nil, longestChain: Int = .max,
+        samples: () -> SampleShape? = { nil }
     ) throws {
+        if let given, let shape = try Self.sampleShape(given, checkpoint) {
+            do throws(Problem) {
+                self = try Self(described: checkpoint.reading(shape), nil, catalog, longestChain)
+                try checkShape(shape)
+            } catch {
+                var problem = error
+                if problem.what == ONNXNetwork.contradiction { problem.setting = .architecture }
+                throw problem.at(path: checkpoint.path)
+            }
+            return
+        }
+        let first = Result { () throws(Problem) in try Self(described: checkpoint, given, catalog, longestChain) }.mapError { failure in
+            // What stands in the way is in a graph for a shape that was guessed.
+            var failure = failure
+            let isOfGraph = checkpoint.hasCodeForAnyShape && checkpoint.graph != nil && given == nil
+            if isOfGraph, failure.hint == nil { failure.hint = .giveSampleShape }
+            return failure
+        }
+        let model = try? first.get()
+        // What the code of a script reads was guessed, if it ran.
+        let isDecided = model.map { !$0.isGraph || !checkpoint.hasCodeForAnyShape } ?? false
+        guard given == nil, !isDecided, checkpoint.graph != nil || checkpoint.hasCodeForAnyShape, let shape = samples(),
+            model?.network.takes(shape) != true
+        else {
+            self = try first.get()
+            return
+        }
+        // Images of a single channel may come without it.
+        var failures: [Problem] = []
+        for lengths in [shape.lengths] + (shape.lengths.count == 2 && shape.isOfTokens != true ? [[1] + shape.lengths] : []) {
+            do throws(Problem) {
+                let said = SampleShape(lengths, isOfTokens: shape.isOfTokens)
+                self = try Self(described: checkpoint.reading(said), nil, catalog, longestChain)
+                return
+            } catch {
+                failures.append(error)
+            }
+        }
+        // Samples that do not fit the file say nothing of it.
+        guard model == nil, let failure = failures.first, failure.what != ONNXNetwork.contradiction, failure.hint != .giveSampleShape else {
+            self = try first.get()
+            return
+        }
+        throw failure.at(path: checkpoint.path)
+    }
+
+    /// The shape that words give which say nothing else, where the file has a graph, or the modules of a network; nil for others.
+    private static func sampleShape(_ given: Architecture, _ checkpoint: Checkpoint) throws -> SampleShape? {
+        guard given.elements.count == 1, let element = given.elements.first, WordInput.isInput(element), element.label == nil,
+            checkpoint.graph != nil || checkpoint.module != nil, ModuleNames(checkpoint)["input"]?.tensors.isEmpty ?? true
+        else { return nil }
+        do throws(Problem) {
+            return SampleShape(try WordInput.shape(element))
+        } catch {
+            throw error.at(path: checkpoint.path)
+        }
+    }
+
+    /// - Throws: ``Problem`` if the network reads samples of another shape, as a chain of modules does that needs none said.
+    private func checkShape(_ shape: SampleShape) throws(Problem) {
+        guard !network.reads(shape) else { return }
+        let own: [Int?] =
+            switch network.input {
+            case .values(let lengths): lengths
+            case .tokens: [network.fixedLength]
+            }
+        throw Problem(ONNXNetwork.contradiction, expected: SampleShape.words(own), found: shape.description)
+    }
+
+    private init(
+        described checkpoint: Checkpoint, _ given: Architecture?, _ known: LayerCatalog?, _ longestChain: Int
+    ) throws(Problem) {
         if let refusal = checkpoint.runRefusal { throw refusal }
         if given == nil, let problem = checkpoint.translationProblem { throw problem.at(path: checkpoint.path) }
         let catalog = known ?? LayerCatalog(checkpoint)

@@ -143,6 +143,8 @@ package struct Network: Sendable {
 
     /// Whether the file says that sequences have that length, rather than that its operators go together with no other.
     var isLengthOfFile = false
+    /// The shape of samples where somebody has said it because the file leaves it open.
+    var givenSamples: [Int?]?
 
     /// The fewest tokens that the export was made for, or that its layers need; nil if there may be any number.
     package internal(set) var shortestLength: Int? { didSet { derivations = Derivations() } }

@@ -11,6 +11,8 @@ package enum Hint: Sendable, Equatable {
     case pickMember
     /// One of several models can be picked by its key in the file.
     case pickKey
+    /// The shape of a sample can be given, which the file leaves open.
+    case giveSampleShape
     /// The base model of an adapter is one of several in an archive.
     case pickBaseMember
     /// The base model of an adapter is one of several in a file.
@@ -70,6 +72,7 @@ extension Hint: CustomStringConvertible {
         case .replaceExisting: "it can be replaced"
         case .restart: "a new run can replace it"
         case .describeNetwork(let words, let hasGraph): "an architecture" + Self.describing(words, hasGraph)
+        case .giveSampleShape: "the file leaves the size of its samples open: " + Self.sampleShape("an architecture of input(7x4)")
         case .giveConfiguration: "the settings can be given"
         case .giveBase(let name): "its base model\(name.map { " " + $0.quotedInMessage } ?? "") can be given"
         case .leaveOutLayer(let name): "'\(name)' can be left out"
@@ -95,6 +98,9 @@ extension Hint: CustomStringConvertible {
         let own = " describes its modules and the operations between them in words"
         return hasGraph ? own : own + "; a file of torch.export or an ONNX file of the model has them"
     }
+
+    /// What gives the shape of a sample, which `words` do as an example.
+    package static func sampleShape(_ words: String) -> String { "\(words), for one, gives samples of 7 x 4 numbers" }
 
     /// Names in a sentence: `prob, loss and kl`.
     package static func list(_ names: [String]) -> String {

@@ -89,6 +89,8 @@ package struct ONNXModel: Sendable {
         package fileprivate(set) var title: String?
         /// What is known of the length of sequences that the shape leaves open.
         package fileprivate(set) var lengths = SequenceLengths()
+        /// Whether the shape was said by somebody who had samples, where the model's file left it open.
+        package fileprivate(set) var isShapeGiven = false
 
         fileprivate init() {}
 
@@ -292,6 +294,7 @@ package struct ONNXModel: Sendable {
             if field == 1 { value.name = part.text() ?? "" }
             if field == 3, let note = part.text() {
                 value.lengths = SequenceLengths(note: note)
+                value.isShapeGiven = note == ONNXFile.givenShapeNote
                 if note.hasPrefix(ModelOutput.note) { value.title = String(note.dropFirst(ModelOutput.note.count)) }
             }
             guard field == 2, let type = part.bytes else { continue }

@@ -44,6 +44,8 @@ package struct SavedModule: Sendable {
     var kept: Set<String> = []
     /// Whether it is a module of TorchScript, whose code is in the file.
     package var isScript = false
+    /// Reads the code of a script again for samples of a shape, of which the file says nothing; nil where it does.
+    var graphForSamples: (@Sendable (SampleShape) throws(Problem) -> ByteRegion)?
 }
 
 /// Finds the modules in a pickle, and their settings in a script's code.

@@ -5,9 +5,9 @@ enum TorchSynonyms {
     /// Those with the same settings; the names of these may differ.
     static let names = [
         "swapaxes": "transpose", "swapdims": "transpose", "unsafe_chunk": "chunk", "unsafe_split": "split",
-        "unsafe_split_with_sizes": "split_with_sizes",
+        "unsafe_split_with_sizes": "split_with_sizes", "norm": "linalg_vector_norm",
     ]
-    static let settings = ["axis0": "dim0", "axis1": "dim1"]
+    static let settings = ["axis0": "dim0", "axis1": "dim1", "p": "ord"]
 
     /// What joins tensors as `hstack` and its like do: those of so many dimensions along one of them, or along a new one.
     static func joining(_ name: String, rank: Int) -> (operation: String, axis: Int)? {

@@ -94,7 +94,8 @@ struct AblateCommand: FileCommand, DataCommand {
 
     private func ablate(_ path: String, to target: ReportTarget) throws {
         let given = try ClusterFile(path: clusters.path)
-        let model = try source.load(path, output.diagnostics, architecture: architecture.architecture)
+        let model = try source.load(
+            path, output.diagnostics, architecture: architecture.architecture, data: data.values(seed: computation.seed))
         output.diagnostics.describe(model)
         weightMemory.limit(model, output.diagnostics)
         var request = AblationRequest(

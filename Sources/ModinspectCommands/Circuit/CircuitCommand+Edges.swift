@@ -10,7 +10,8 @@ extension CircuitCommand {
     /// `--method exact`, `eap`, `eap-ig` and `acdc`.
     func findEdges(_ path: String, by method: CircuitMethod, data: String, to target: ReportTarget) throws {
         guard let edgeMethod = edges.method(method) else { return }
-        let model = try source.load(path, output.diagnostics, architecture: architecture.architecture)
+        let model = try source.load(
+            path, output.diagnostics, architecture: architecture.architecture, data: samples.source(data, seed: computation.seed))
         output.diagnostics.describe(model)
         output.diagnostics.describePairs(of: model)
         var request = EdgeCircuitRequest(

@@ -9,7 +9,8 @@ import Text
 extension CircuitCommand {
     /// `--method prune`.
     func findWeights(_ path: String, data: String, to target: ReportTarget) throws {
-        let model = try source.load(path, output.diagnostics, architecture: architecture.architecture)
+        let model = try source.load(
+            path, output.diagnostics, architecture: architecture.architecture, data: samples.source(data, seed: computation.seed))
         output.diagnostics.describe(model)
         let prepared = try weightRequest(model, data: data).prepared()
         output.diagnostics.describe(prepared.batches.dataset)

@@ -55,11 +55,13 @@ struct ConvertCommand: FileCommand {
             } catch {
                 output.diagnostics.note("\(checkpoint): the tokenizer is left out: \(error.summary)")
             }
-            var draft = CheckpointDraft(opened, dtype: dtype)
+            let (model, words, refusal) = try described(opened)
+            // The shape of samples that was given stays with the graph.
+            var draft = CheckpointDraft(model?.checkpoint ?? opened, dtype: dtype)
             if let configuration = opened.configuration {
                 draft.files[opened.configurationName] = ConvertedConfiguration(configuration).text(for: draft)
             }
-            let (words, refusal, length) = try described(opened)
+            let length = model?.network.fixedLength
             if let length, let graph = draft.files[ONNXFile.graphName] {
                 draft.files[ONNXFile.graphName] = try ONNXFile.fixing(length: length, in: graph)
             }
@@ -67,27 +69,27 @@ struct ConvertCommand: FileCommand {
             if let refusal { output.diagnostics.note("\(checkpoint): the result does not run without --arch: \(refusal)") }
             let record = ArchiveRecord(architecture: words, refusal: refusal, seed: nil, parent: output.parent(opened, source))
             try target.write(draft, record: record, keeping: opened.companions["modinspect.json"], output.diagnostics) {
-                try LoadedModel(opened).words()
+                try (model ?? LoadedModel(opened)).words()
             }
         }
     }
 
     /// The architecture of a plain chain that was given, or that the archive keeps or the modules in the file describe; without one, why the file
-    /// does not run; and the only length of sequences that it runs with.
-    private func described(_ opened: Checkpoint) throws -> (words: Architecture?, refusal: String?, length: Int?) {
+    /// does not run; and the model, if it was loaded.
+    private func described(_ opened: Checkpoint) throws -> (model: LoadedModel?, words: Architecture?, refusal: String?) {
         let given = architecture.architecture
         guard given != nil || opened.module != nil || opened.companions["modinspect.json"] != nil else { return (nil, nil, nil) }
         do {
             let model = try LoadedModel(opened, architecture: given)
-            return (model.architecture, nil, model.network.fixedLength)
+            return (model, model.architecture, nil)
         } catch {
             if given != nil { throw error }
             // What was written here once can be written again whether it runs or not.
-            if let kept = try? Chain.kept(in: opened) { return (kept, nil, nil) }
+            if let kept = try? Chain.kept(in: opened) { return (nil, kept, nil) }
             var problem = Problem(error)
             problem.path = nil
             // A graph that is kept says itself why it does not run.
-            return (nil, opened.graph == nil ? Chain.refusal(in: opened) ?? problem.summary : nil, nil)
+            return (nil, nil, opened.graph == nil ? Chain.refusal(in: opened) ?? problem.summary : nil)
         }
     }
 }

@@ -64,7 +64,8 @@ struct EvalCommand: FileCommand, ListCommand, DataCommand {
     }
 
     private func evaluate(_ path: String) throws -> EvaluatedCheckpoint {
-        let model = try source.load(path, output.diagnostics, architecture: architecture.architecture)
+        let model = try source.load(
+            path, output.diagnostics, architecture: architecture.architecture, data: data.values(seed: computation.seed))
         output.diagnostics.describe(model)
         weightMemory.limit(model, output.diagnostics)
         let batches = try model.batches(data.values(seed: computation.seed), batchSize: data.batchSize)

@@ -78,7 +78,8 @@ struct FinetuneCommand: FileCommand {
             throw Problem("an unfinished run exists", path: file.path, hint: "--resume continues it, --force restarts")
         }
         let ending = try CheckpointRun.locating(checkpoint) {
-            let model = try source.load(checkpoint, output.diagnostics, architecture: architecture.architecture)
+            let model = try source.load(
+                checkpoint, output.diagnostics, architecture: architecture.architecture, data: data.values(seed: computation.seed))
             output.diagnostics.describe(model)
             for note in ParameterNotes(model).texts { output.diagnostics.note("\(model.checkpoint.path): \(note)") }
             let run = try request(model).prepared()

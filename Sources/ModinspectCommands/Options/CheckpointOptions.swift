@@ -74,8 +74,12 @@ struct CheckpointOptions: ParsableArguments {
     }
 
     /// Opens a checkpoint as a model that runs. What is missing or cannot be read is an error if the model needs it, and otherwise said in a note.
-    func load(_ path: String, _ diagnostics: Diagnostics, architecture: Architecture?) throws -> LoadedModel {
-        let model = try LoadedModel(openQuietly(path, diagnostics), architecture: architecture)
+    ///
+    /// - Parameter data: what it is to run on, whose shape counts where the file leaves that open and does not run without.
+    func load(
+        _ path: String, _ diagnostics: Diagnostics, architecture: Architecture?, data: DatasetSource? = nil
+    ) throws -> LoadedModel {
+        let model = try LoadedModel(openQuietly(path, diagnostics), architecture: architecture, samples: { data?.sampleShape })
         diagnostics.noteAssumptions(model.checkpoint)
         diagnostics.noteUnreadable(model.checkpoint)
         return model

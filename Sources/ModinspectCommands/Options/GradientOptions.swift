@@ -90,9 +90,10 @@ struct GradientOptions {
     ) -> ([Layer], Int) throws -> [String: SimilaritySpectrum] {
         { layers, count in
             guard let data else { preconditionFailure("no data") }
-            let model = try LoadedModel(checkpoint, architecture: architecture.architecture)
+            let source = samples.source(data, seed: computation.seed)
+            let model = try LoadedModel(checkpoint, architecture: architecture.architecture, samples: { source.sampleShape })
             output.diagnostics.describe(model)
-            var request = SimilarityRequest(model, data: samples.source(data, seed: computation.seed))
+            var request = SimilarityRequest(model, data: source)
             request.batchSize = batchSize ?? GradientSimilarity.defaultBatchSize
             (request.seed, request.threads) = (computation.seed, computation.threadCount)
             let progress = output.progressBar(method == .activations ? "activations" : "gradients", total: 1000, unit: "")

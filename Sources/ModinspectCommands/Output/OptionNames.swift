@@ -33,6 +33,7 @@ enum OptionNames {
         case .replaceExisting: "--force replaces it"
         case .restart: "--restart begins anew"
         case .describeNetwork(let words, let hasGraph): "--arch" + Hint.describing(words, hasGraph)
+        case .giveSampleShape: "the file leaves the size of its samples open: " + Hint.sampleShape("--arch 'input(7x4)'")
         case .giveConfiguration: "--config KEY=VALUE,... gives settings"
         case .giveBase(let name): "--base CHECKPOINT gives its base model\(name.map { ", " + $0.quotedInMessage } ?? "")"
         case .leaveOutLayer(let name): "--layers '!\(name)' leaves it out"

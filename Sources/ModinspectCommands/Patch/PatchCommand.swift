@@ -146,7 +146,8 @@ struct PatchCommand: FileCommand, DataCommand {
 
     private func patch(_ path: String, to target: ReportTarget) throws {
         let given = try clusterFile.map(ClusterFile.init(path:))
-        let model = try source.load(path, output.diagnostics, architecture: architecture.architecture)
+        let model = try source.load(
+            path, output.diagnostics, architecture: architecture.architecture, data: data.values(seed: computation.seed))
         output.diagnostics.describe(model)
         output.diagnostics.describePairs(of: model)
         weightMemory.limit(model, output.diagnostics)

@@ -157,7 +157,8 @@ struct RecordCommand: FileCommand, DataCommand {
     }
 
     private func record(_ path: String) throws {
-        let model = try source.load(path, output.diagnostics, architecture: architecture.architecture)
+        let model = try source.load(
+            path, output.diagnostics, architecture: architecture.architecture, data: data.values(seed: computation.seed))
         output.diagnostics.describe(model)
         weightMemory.limit(model, output.diagnostics)
         let request = try request(model, .sites(sites))
@@ -186,7 +187,8 @@ struct RecordCommand: FileCommand, DataCommand {
 
     private func summarise(_ path: String, by grouping: Grouping, to stream: ResultStream) throws {
         let given = try clusterFile.map(ClusterFile.init(path:))
-        let model = try source.load(path, output.diagnostics, architecture: architecture.architecture)
+        let model = try source.load(
+            path, output.diagnostics, architecture: architecture.architecture, data: data.values(seed: computation.seed))
         output.diagnostics.describe(model)
         weightMemory.limit(model, output.diagnostics)
         let units = try given.map { RecordRequest.Units.clusters(try $0.clusters(for: model.catalog), layers: layers.patterns) }

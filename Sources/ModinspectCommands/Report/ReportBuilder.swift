@@ -41,7 +41,13 @@ final class ReportBuilder {
 
     /// The model to run, built when it is first needed.
     func model() throws -> LoadedModel {
-        let result = loaded ?? Result { try LoadedModel(checkpoint, architecture: options.architecture.architecture, catalog: catalog) }
+        let data = options.data.map { options.samples.source($0, seed: seed) }
+        let result =
+            loaded
+            ?? Result {
+                try LoadedModel(
+                    checkpoint, architecture: options.architecture.architecture, catalog: catalog, samples: { data?.sampleShape })
+            }
         if loaded == nil, case .success(let model) = result { diagnostics.describe(model) }
         loaded = result
         return try result.get()

@@ -234,17 +234,22 @@ extension GraphConversion {
         return node.inputs[0]
     }
 
-    /// A constant that is the same for each of the samples whose number the file fixes, once for all; any other value as it is.
+    /// A constant that is the same for each of the samples whose number the file fixes, or what is made of one and repeated for each, once for all;
+    /// any other value as it is.
     ///
     /// - Parameter others: what it is combined with element by element.
     func onceForAll(_ value: GraphValue, beside others: [GraphValue]) -> GraphValue {
-        guard let samples = fixedSamples, samples > 1, value.site == nil, let shape = value.fixedShape, shape.first == samples,
-            shape.count > 1,
+        guard let samples = fixedSamples, samples > 1, let shape = value.fixedShape, shape.first == samples, shape.count > 1,
             others.contains(where: { other in
                 samplePlace(other).map { $0.axis == 0 && $0.factors.allSatisfy { $0 == 1 } } ?? false
                     && other.shapes[0].count == shape.count
-            }), let numbers = storedNumbers(value), let row = rowForEachSample(numbers)
+            })
         else { return value }
+        guard value.site == nil else {
+            guard let once = repeated(value, along: 0), let shapes = shapesOfSites[once] else { return value }
+            return GraphValue(source: .node(once), type: value.type, shapes: shapes)
+        }
+        guard let numbers = storedNumbers(value), let row = rowForEachSample(numbers) else { return value }
         return GraphValue(source: .numbers([row]), type: value.type, shapes: probes.map { _ in row.shape })
     }
 

@@ -5,8 +5,8 @@ import Text
 extension GraphConversion {
     /// Operators with weights, and pools.
     static let layers: [String: Operator] = [
-        "Gemm": { conversion, _, node in [try conversion.gemm(node)] },
-        "MatMul": { conversion, _, node in [try conversion.matrixProduct(node)] },
+        "Gemm": { conversion, _, node in [try conversion.ofEqualRows(node) { (own) throws(Problem) in try own.gemm(node) }] },
+        "MatMul": { conversion, _, node in [try conversion.ofEqualRows(node) { (own) throws(Problem) in try own.matrixProduct(node) }] },
         "Conv": { conversion, _, node in [try conversion.convolution(node)] },
         "ConvTranspose": { conversion, _, node in [try conversion.transposedConvolution(node)] },
         "BatchNormalization": { conversion, _, node in [try conversion.batchNorm(node)] },

@@ -48,7 +48,7 @@ enum ONNXNetwork {
         if failures.contains(where: { $0 != failures[0] }), failure?.hint == nil,
             failure.map({ GraphConversion.sampleProblems.contains($0.what) }) == false
         {
-            failure?.hint = "the file leaves the size of its samples open, and may run with a fixed one"
+            failure?.hint = .giveSampleShape
         }
         throw failure ?? Problem("holds no graph")
     }
@@ -158,6 +158,7 @@ enum ONNXNetwork {
         network.beside = conversion.beside(order, in: network)
         network.fixedLength = input.length
         network.isLengthOfFile = input.isLengthOfFile
+        network.givenSamples = input.isShapeGiven ? input.shape : nil
         network.shortestLength = input.length == nil ? input.lengths.shortest : nil
         (network.classLabels, network.classNames) = classes(model, checkpoint, count: shape.last ?? 1)
         return network
@@ -221,6 +222,8 @@ enum ONNXNetwork {
         var shape: [Int?]
         /// Whether the file says how long sequences of tokens are.
         let isLengthOfFile: Bool
+        /// Whether somebody has said the shape, which the file leaves open.
+        var isShapeGiven = false
         /// The samples that the file fixes; nil if they are open.
         let samples: Int?
         /// Other inputs, by what they are where nobody gives them.
@@ -260,13 +263,25 @@ enum ONNXNetwork {
     /// Inputs of a language model beside the tokens, and what they are for sequences without gaps.
     private static let beside = ["attention_mask": 1.0, "token_type_ids": 0, "segment_ids": 0, "input_mask": 1]
 
-    private static func input(_ model: ONNXModel) throws(Problem) -> GraphInput {
+    /// The inputs for which data is given, and those that are the same for all samples.
+    private static func inputs(_ model: ONNXModel) -> (rest: [ONNXModel.Value], constants: [String: Double]) {
         let open = model.inputs.filter { model.stored[$0.name] == nil }
         var constants: [String: Double] = [:]
         var rest: [ONNXModel.Value] = []
         for value in open {
             if open.count > 1, let number = beside[value.name] { constants[value.name] = number } else { rest.append(value) }
         }
+        return (rest, constants)
+    }
+
+    /// The only input for which data is given; nil if there are several.
+    static func samplesInput(of model: ONNXModel) -> ONNXModel.Value? {
+        let rest = inputs(model).rest
+        return rest.count == 1 ? rest[0] : nil
+    }
+
+    private static func input(_ model: ONNXModel) throws(Problem) -> GraphInput {
+        let (rest, constants) = inputs(model)
         guard let value = rest.first, rest.count == 1 else {
             // tf2onnx writes no numbers for some constants, whose names are those of operations: those of Keras's Normalization.
             let lost = rest.filter { $0.name.contains("/") && $0.name.hasSuffix(":0") }
@@ -281,7 +296,10 @@ enum ONNXNetwork {
         }
         let subject = "input '\(value.name)'"
         guard value.isTensor, let shape = value.shape, !shape.isEmpty else {
-            throw Problem("is no tensor of a known number of dimensions", subject: subject, expected: "samples first")
+            let isOpen = value.isTensor && value.shape == nil
+            throw Problem(
+                "is no tensor of a known number of dimensions", subject: subject, expected: "samples first",
+                hint: isOpen ? .giveSampleShape : nil)
         }
         var isOfTokens = false
         switch value.type {
@@ -299,7 +317,7 @@ enum ONNXNetwork {
         }
         return GraphInput(
             name: value.name, type: value.type, isOfTokens: isOfTokens, shape: Array(shape.dropFirst()),
-            isLengthOfFile: isOfTokens && shape[1] != nil, samples: shape[0],
+            isLengthOfFile: isOfTokens && shape[1] != nil, isShapeGiven: value.isShapeGiven, samples: shape[0],
             constants: constants, lengths: value.lengths)
     }
 

@@ -116,7 +116,10 @@ struct WordInput {
         return sizes.map { size in [3] + shape.map { $0 ?? size } }
     }
 
-    private static func shape(_ element: Architecture.Element) throws(Problem) -> [Int?] {
+    /// The shape that an element gives.
+    ///
+    /// - Throws: ``Problem`` if it is none.
+    static func shape(_ element: Architecture.Element) throws(Problem) -> [Int?] {
         let parts = element.settings[0].value.split(separator: "x", omittingEmptySubsequences: false)
         var shape: [Int?] = []
         for part in parts {

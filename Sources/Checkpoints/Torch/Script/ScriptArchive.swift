@@ -54,9 +54,19 @@ enum ScriptArchive {
         var reader = ScriptModuleReader(pickle)
         if let script = reader.module(pickle.root) {
             if !script.isFrozen { module.kept = reader.kept }
+            let (kept, tensors, traced) = (module.kept, model.tensors, examples(members))
             let reading = ScriptProgram.reading(
-                of: script, code: members.code, constants: self.constants(members, model.tensors), examples: examples(members),
-                tensors: model.tensors, kept: module.kept)
+                of: script, code: members.code, constants: self.constants(members, tensors), examples: traced, tensors: tensors, kept: kept)
+            if traced == nil {
+                module.graphForSamples = { shape throws(Problem) in
+                    // The values of a module are those of one reading.
+                    var reader = ScriptModuleReader(pickle)
+                    guard let script = reader.module(pickle.root) else { throw Problem("its modules are not read") }
+                    return try ScriptProgram.graph(
+                        of: script, code: members.code, constants: constants(members, tensors), samples: shape, tensors: tensors,
+                        kept: kept, names: reading.names)
+                }
+            }
             switch reading.graph {
             case .success(let graph): module.graphFile = graph
             case .failure(let problem): module.graphProblem = problem

@@ -28,6 +28,19 @@ extension ScriptProgram {
             guard case .text(let first) = given[0], case .text(let second) = given[1] else { return nil }
             guard first.utf8.count + second.utf8.count <= Self.textLimit else { throw Problem("a text in its code is too long") }
             return .text(first + second)
+        case ("__range_length", 3):
+            // The numbers from the first to below the second, in steps.
+            guard let first = given[0].integer, let end = given[1].integer, let step = given[2].integer else { return nil }
+            guard step != 0, [first, end, step].allSatisfy({ (-1 << 40..<1 << 40).contains($0) }) else {
+                throw Problem("goes through numbers in steps that are not run", found: "\(first) to \(end) by \(step)")
+            }
+            return .integer(max(0, step > 0 ? (end - first + step - 1) / step : (first - end - step - 1) / -step))
+        case ("__derive_index", 3):
+            guard let place = given[0].integer, let first = given[1].integer, let step = given[2].integer else { return nil }
+            let (offset, isTooFar) = place.multipliedReportingOverflow(by: step)
+            let (number, overflows) = first.addingReportingOverflow(offset)
+            guard !isTooFar, !overflows else { throw Problem("a number in its code is too large") }
+            return .integer(number)
         case ("any", 1), ("all", 1):
             guard let items = given[0].items else { return nil }
             var flags: [Bool] = []

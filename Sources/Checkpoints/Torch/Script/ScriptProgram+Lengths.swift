@@ -50,7 +50,7 @@ extension ScriptProgram {
             }
         }
         guard axis < shape.count, let length = shape[axis], (0...1 << 40).contains(length) else {
-            throw Problem("divides a dimension whose length is not known")
+            throw Problem("divides a dimension whose length is not known", hint: .giveSampleShape)
         }
         var sizes: [Int] = []
         let limit = 1 << 12

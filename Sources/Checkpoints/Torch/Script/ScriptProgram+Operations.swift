@@ -141,6 +141,12 @@ extension ScriptProgram {
         // One computed number under one name.
         if case .symbol(let x) = a, case .symbol(let y) = b, x == y, name == "eq" || name == "ne" { return .boolean(name == "eq") }
         guard a.tensor == nil, b.tensor == nil else { return nil }
+        if name == "eq" || name == "ne" {
+            switch (a, b) {
+            case (.symbol, .integer), (.integer, .symbol): return .undecided(isEqual: name == "eq")
+            default: break
+            }
+        }
         if let (x, y) = a.real.flatMap({ x in b.real.map { (x, $0) } }) {
             switch name {
             case "eq": return .boolean(x == y)
@@ -198,7 +204,7 @@ extension ScriptProgram {
     // MARK: Operations
 
     /// The names of parameters with what they are given.
-    private func bound(_ schema: [String], _ given: [ScriptValue], _ named: [Named]) throws(Problem) -> [Named] {
+    func bound(_ schema: [String], _ given: [ScriptValue], _ named: [Named]) throws(Problem) -> [Named] {
         guard given.count <= schema.count else {
             throw Problem("has more operands than are known", expected: "\(schema.count)", found: "\(given.count)")
         }

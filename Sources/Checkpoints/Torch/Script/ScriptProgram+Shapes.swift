@@ -11,7 +11,7 @@ extension ScriptProgram {
         guard let shape = shapes[tensor] else {
             throw Problem(
                 "needs the number of dimensions of the samples, which the code does not say",
-                expected: "a model that was traced and not frozen")
+                expected: "a model that was traced and not frozen", hint: .giveSampleShape)
         }
         return shape.count
     }

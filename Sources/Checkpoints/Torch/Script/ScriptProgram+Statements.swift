@@ -69,6 +69,10 @@ extension ScriptProgram {
             for (target, item) in zip(targets, items) { frame[target] = item }
         case .condition(let condition, let first, let second):
             let found = try value(condition, &frame)
+            // A length that is refused is one of many: the code runs for the others.
+            if case .undecided(let isEqual) = found, (isEqual ? first : second).contains(where: \.isRefusal) {
+                return try run(isEqual ? second : first, &frame)
+            }
             guard case .boolean(let flag) = found else {
                 throw Problem("branches on what its data decide, which is not run", expected: "a constant behind 'if'", found: found.kind)
             }
@@ -137,5 +141,13 @@ extension ScriptProgram {
             return value
         default: return value
         }
+    }
+}
+
+extension ScriptLine {
+    /// Whether it ends a run with an error.
+    fileprivate var isRefusal: Bool {
+        guard case .expression(.call(.attribute(_, "RaiseException"), _, _)) = statement else { return false }
+        return true
     }
 }

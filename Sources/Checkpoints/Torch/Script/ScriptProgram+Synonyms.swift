@@ -17,6 +17,16 @@ extension ScriptProgram {
                 throw Problem("joins what have no such dimension")
             }
             return try operation("aten." + joined.operation, [tensors, .integer(joined.axis)], [])
+        case "conv_transpose1d", "conv_transpose2d":
+            let schema = ["input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"]
+            var values = try bound(schema, given, named)
+            let sides = name == "conv_transpose1d" ? 1 : 2
+            for (setting, standard) in [("stride", 1), ("padding", 0), ("output_padding", 0), ("dilation", 1)]
+            where !values.contains(where: { $0.name == setting }) {
+                values.append((setting, .list(.init([ScriptValue](repeating: .integer(standard), count: sides)))))
+            }
+            if !values.contains(where: { $0.name == "groups" }) { values.append(("groups", .integer(1))) }
+            return try emit("convolution", values + [("transposed", .boolean(true))])
         case "tile":
             guard let dims = operand(1, "dims").items, let tensor = operand(0, "self").tensor else { return nil }
             let missing = max(0, try rank(tensor) - dims.count)
@@ -28,7 +38,7 @@ extension ScriptProgram {
             let axis = try axis(dim.integer ?? 0, rank(tensor))
             let places = parts.items?.compactMap(\.integer) ?? []
             guard let length = shapes[tensor]?[axis], parts.integer != nil || places.count == parts.items?.count else {
-                throw Problem("divides a dimension whose length is not known")
+                throw Problem("divides a dimension whose length is not known", hint: .giveSampleShape)
             }
             let sizes = TorchSynonyms.parts(of: length, sections: parts.integer, places: places)
             return try operation("aten.split_with_sizes", [.tensor(tensor), .list(.init(sizes.map { .integer($0) })), .integer(axis)], [])

@@ -33,12 +33,14 @@ struct ScriptProgram {
     private let kept: Set<String>
     let tensors: [String: TensorRecord]
     /// Whether sequences of tokens have the length with which the model was traced.
-    private var keepsLength = false
+    var keepsLength = false
     /// The length with which it was traced, by the input.
     private var lengths: [String: SequenceLengths] = [:]
     private var names = UniqueNames(separator: "_")
     /// What the code reads constants as, where they are the weights.
     var weights: ScriptWeights
+    /// The names of weights that are constants of the code, where an earlier reading has given them; nil if this one gives them.
+    var givenNames: [String: String]?
     /// Where in the code an operation stands, by what it makes.
     var places: [String: String] = [:]
     /// The functions that are followed, the innermost last.
@@ -71,6 +73,7 @@ struct ScriptProgram {
         of module: ScriptModule, code: @escaping (String) -> String?, constants: [ScriptValue],
         examples: [(shape: [Int], dtype: DType)]?, tensors: [TensorRecord], kept: Set<String> = []
     ) -> Reading {
+        let examples = examples.map { $0.map { (shape: $0.shape.map(Optional.some), dtype: $0.dtype) } }
         var program = ScriptProgram(code, constants, tensors, isFrozen: module.isFrozen, kept: kept)
         var graph: TorchExportGraph
         do throws(Problem) {
@@ -87,9 +90,7 @@ struct ScriptProgram {
                 program = fixed
                 graph = guessed
             } else if examples == nil, let guessed = try? other.run(module, [([2, 2], .i64)]),
-                guessed.nodes.contains(where: { node in
-                    node.name == "embedding" && node.inputs.contains { $0.name == "indices" && $0.value.tensor == guessed.userInputs.first }
-                })
+                guessed.looksSamplesUp
             {
                 program = other
                 graph = guessed
@@ -110,7 +111,7 @@ struct ScriptProgram {
         }
     }
 
-    private init(
+    init(
         _ code: @escaping (String) -> String?, _ constants: [ScriptValue], _ tensors: [TensorRecord], isFrozen: Bool, kept: Set<String>,
         sampleRank: Int = 2
     ) {
@@ -134,7 +135,10 @@ struct ScriptProgram {
     ]
     static let float = 7, wholeNumber = 5, truth = 12
 
-    private mutating func run(_ module: ScriptModule, _ examples: [(shape: [Int], dtype: DType)]?) throws(Problem) -> TorchExportGraph {
+    /// The shape and the type of an input, the dimension of the samples first; nil for lengths that are open.
+    typealias Example = (shape: [Int?], dtype: DType)
+
+    mutating func run(_ module: ScriptModule, _ examples: [Example]?) throws(Problem) -> TorchExportGraph {
         let forward = try method("forward", of: module)
         var inputs: [String] = []
         var given: [ScriptValue] = []
@@ -149,7 +153,7 @@ struct ScriptProgram {
                 // Sequences of tokens may have any length.
                 let isOfTokens = types[name].flatMap(TorchType.init)?.isInteger == true && shape.count == 2
                 shapes[name] = shape.enumerated().map { $0 == 0 || isOfTokens && !keepsLength ? nil : $1 }
-                if isOfTokens { lengths[name] = SequenceLengths(traced: shape[1]) }
+                if isOfTokens, let length = shape[1] { lengths[name] = SequenceLengths(traced: length) }
             } else {
                 self.open.insert(name)
             }
@@ -163,10 +167,11 @@ struct ScriptProgram {
         for input in inputs where shapes[input] == nil {
             throw Problem(
                 "its code does not say what shape samples have", subject: "input '\(input)'",
-                expected: "a model that was traced and not frozen")
+                expected: "a model that was traced and not frozen", hint: .giveSampleShape)
         }
         let read = Set(nodes.flatMap { $0.inputs.flatMap { $0.value.names } })
-        let parameters = Dictionary(uniqueKeysWithValues: tensors.keys.filter(read.contains).map { ($0, weights.names[$0] ?? $0) })
+        let called = givenNames ?? weights.names
+        let parameters = Dictionary(uniqueKeysWithValues: tensors.keys.filter(read.contains).map { ($0, called[$0] ?? $0) })
         return TorchExportGraph(
             nodes: nodes, parameters: parameters, fixed: fixed.subtracting(weights.learned), kept: kept.subtracting(fixed),
             userInputs: inputs, outputs: outputs.map(\.tensor), outputNames: outputs.map(\.name),

@@ -19,6 +19,8 @@ enum ScriptValue {
     case dictionary(Entries)
     /// What a block behind `with` does to gradients: passes them or not.
     case gradients(Bool)
+    /// Whether a length that the data decide is a number, or is not: which, is not known.
+    case undecided(isEqual: Bool)
     /// A device, a layout, or what else changes no number.
     case other
 
@@ -90,7 +92,7 @@ enum ScriptValue {
     var kind: String {
         switch self {
         case .none: "None"
-        case .boolean: "a truth value"
+        case .boolean, .undecided: "a truth value"
         case .integer, .symbol: "a whole number"
         case .real: "a number"
         case .text: "text"
@@ -142,7 +144,7 @@ enum ScriptValue {
             argument.symbols = symbols
             let numbers = items.compactMap(\.integer)
             if numbers.count == items.count { argument.setting = .integers(numbers) }
-        case .module, .function, .dictionary, .gradients, .other: return nil
+        case .module, .function, .dictionary, .gradients, .undecided, .other: return nil
         }
         return argument
     }
