@@ -123,6 +123,9 @@ package struct Network: Sendable {
     package internal(set) var unsaidTensors: [String] = []
     /// The tensors that the exporter of a graph computed of parameters, which are trained in that form, with the names of those parameters.
     package internal(set) var computedTensors: [(tensor: String, parameters: [String])] = []
+    /// The batch norms of a graph, by their sites there, whose mean and variance are computed: training neither measures batches for them nor
+    /// updates them.
+    package internal(set) var keptStatistics: [String] = []
 
     /// The node of a site's name. Names of hooks may be written without `hook_`.
     package subscript(site: String) -> NodeID? {

@@ -26,6 +26,8 @@ package struct SavedModule: Sendable {
     package var graphFile: ByteRegion?
     /// Vectors that the file has stored once with others of equal numbers, which are tensors of their own here: their names in the graph.
     package var dividedVectors: [String] = []
+    /// Tensors of a file that stores equal parameters once which several operations of one kind read: one parameter of the model, or several.
+    package var sharedTensors: [String] = []
     /// How the graph reads the tensors, where that is known from reading the file.
     var readings: GraphReadings?
     /// Why the operations of an exported program are not run; nil if they are.

@@ -152,6 +152,7 @@ enum ONNXNetwork {
         let trained = model.stored.values.filter { [read = Set(network.parameters.map(\.tensorName))] in read.contains($0.tensor) }
         network.computedTensors = trained.filter { !$0.origins.isEmpty }.map { ($0.tensor, $0.origins) }.sorted { $0.0 < $1.0 }
         network.unsaidTensors = Self.unsaid(trained)
+        network.keptStatistics = conversion.keptStatistics
         let given = numberOutputs(model).map { $0.title ?? $0.name }
         if given.count > 1 { network.outputNames = given }
         network.beside = conversion.beside(order, in: network)
