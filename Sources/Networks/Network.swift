@@ -125,6 +125,9 @@ package struct Network: Sendable {
     /// Other floating-point tensors whose numbers a graph reads as settings of its operators, such as bounds, or computes with before it runs, and
     /// that the model may have learned: no training changes them.
     package internal(set) var untrained: [String] = []
+    /// The batch norms of a graph, by their sites there, whose mean and variance are computed: training neither measures batches for them nor
+    /// updates them.
+    package internal(set) var keptStatistics: [String] = []
 
     /// The node of a site's name. Names of hooks may be written without `hook_`.
     package subscript(site: String) -> NodeID? {

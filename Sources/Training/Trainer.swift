@@ -143,6 +143,9 @@ package final class Trainer {
     /// The parameters whose numbers a run changes: those that are trained and the running statistics.
     package var changedParameters: [ParameterID] { trained.parameters + statistics.parameters }
 
+    /// How often a batch updates the running statistics with a mean: once for each place where the network applies the norm.
+    package func updates(ofMean parameter: ParameterID) -> Int { statistics.updates(of: parameter) }
+
     /// The epoch of the next step, counted from 0.
     package var epoch: Int { order.epoch(ofStep: step) }
 

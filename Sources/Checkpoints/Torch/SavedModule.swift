@@ -36,6 +36,8 @@ package struct SavedModule: Sendable {
     package var undecidedMatrices: [(copy: String, source: String)] = []
     /// Tensors of a graph that its exporter has computed of parameters in a way that is not known, with the names of these.
     package var computedTensors: [(value: String, parameters: [String])] = []
+    /// Tensors of a file that stores equal parameters once which several operations of one kind read: one parameter of the model, or several.
+    package var sharedTensors: [String] = []
     /// How the graph reads the tensors, where that is known from reading the file.
     var readings: GraphReadings?
     /// Why the operations of an exported program are not run; nil if they are.

@@ -97,20 +97,13 @@ extension TorchExportConversion {
         return totals.map { $0 / 2 } + totals.map { $0 - $0 / 2 }
     }
 
-    /// A batch norm without a weight and a bias.
-    mutating func plainBatchNorm(_ node: Node, _ name: String) throws(Problem) -> String {
-        // The momentum matters to training alone.
-        _ = node["momentum"]
-        let rank = try rank(tensor(node, "input"))
-        var columns: [String] = []
-        for part in ["running_mean", "running_var"] {
-            guard let count = program.shapes[try tensor(node, part)]?.first ?? nil else { throw Problem("has no tensor '\(part)'") }
-            let shape = writer.constant([count] + [Int](repeating: 1, count: max(0, rank - 2)))
-            columns.append(writer.add("Reshape", [try value(node, part), shape]))
+    /// The weight or the bias of a batch norm: one number for each channel if it has none.
+    mutating func channels(_ node: Node, _ name: String, _ standard: Float) throws(Problem) -> String {
+        if node[name]?.tensor != nil { return try value(node, name) }
+        guard let count = program.shapes[try tensor(node, "running_mean")]?.first ?? nil, (0...(1 << 20)).contains(count) else {
+            throw Problem("has no tensor 'running_mean' of one number for each channel")
         }
-        let difference = writer.add("Sub", [try value(node, "input"), columns[0]])
-        let variance = writer.add("Add", [columns[1], writer.constant(Float(real(node, "eps", 1e-5)))])
-        return add(name, "Div", [difference, writer.add("Sqrt", [variance])])
+        return writer.constant([Float](repeating: standard, count: count))
     }
 
     // MARK: Settings

@@ -367,9 +367,10 @@ struct TorchExportConversion {
         guard !flag(node, "training") else {
             throw Problem("measures its batch", expected: "a model in evaluation mode, as after model.eval()")
         }
-        if node["weight"]?.tensor == nil { return try plainBatchNorm(node, name) }
-        var inputs: [String] = []
-        for part in ["input", "weight", "bias", "running_mean", "running_var"] { inputs.append(try value(node, part)) }
+        let inputs = [
+            try value(node, "input"), try channels(node, "weight", 1), try channels(node, "bias", 0), try value(node, "running_mean"),
+            try value(node, "running_var"),
+        ]
         return add(
             name, "BatchNormalization", inputs,
             [("epsilon", .real(Float(real(node, "eps", 1e-5)))), ("momentum", .real(1 - Float(real(node, "momentum", 0.1))))])

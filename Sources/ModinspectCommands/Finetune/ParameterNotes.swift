@@ -31,10 +31,24 @@ struct ParameterNotes {
         add(
             "what the export has computed of parameters is trained in their place",
             (module?.computedTensors ?? []).map { "'\($0.value)' of \(quoted($0.parameters).listed(atMost: 3))" })
-        let constants = Set(model.network.constants)
+        add(
+            "tensors that several layers read are trained as one, though the file may have stored equal ones once",
+            quoted(module?.sharedTensors ?? []))
+        let network = model.network
+        // Running statistics are measured, whatever the file calls them.
+        let measured = Set(network.statistics.flatMap { [$0.mean, $0.variance] }.map { network.parameters[$0.index].tensorName })
+        let said = measured.union(network.constants)
         add(
             "the file does not say whether these are parameters or buffers, and they are trained",
-            quoted(model.network.unsaidTensors.filter { !constants.contains($0) }))
+            quoted(network.unsaidTensors.filter { !said.contains($0) }))
+        add(
+            "batch norms compute their mean and variance, and use them instead of those of each batch", quoted(network.keptStatistics))
+        var unmoved: [String] = []
+        for statistics in network.statistics where statistics.norm.momentum == 0 {
+            let name = network.parameters[statistics.mean.index].tensorName
+            if !unmoved.contains(name) { unmoved.append(name) }
+        }
+        add("batch norms of momentum 0, which is also what exports have for momentum=None, keep their running statistics", quoted(unmoved))
         self.texts = texts
     }
 }

@@ -144,8 +144,10 @@ enum SavedArchitecture {
         case "BatchNorm1d", "BatchNorm2d":
             try saved.require("track_running_stats", .boolean(true))
             var settings = [try saved.real("eps", named: "eps")]
-            if let momentum = saved["momentum"], momentum != SavedModule.Setting.none {
-                settings.append(try saved.real("momentum", named: "momentum"))
+            // Without a momentum PyTorch's statistics are means over all batches, which the words do not have: they stay.
+            if let momentum = saved["momentum"] {
+                let isMean = momentum == SavedModule.Setting.none
+                settings.append(isMean ? .init("momentum", "0") : try saved.real("momentum", named: "momentum"))
             }
             return .init(saved.name, settings)
         case "LayerNorm":

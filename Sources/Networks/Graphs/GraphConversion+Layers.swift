@@ -223,11 +223,13 @@ extension GraphConversion {
 
     /// The output of an operation on images, as a sequence if the input was one.
     mutating func sequences(
-        _ operation: any Operation, _ images: GraphValue, _ parameters: [NetworkGraph.Parameter], _ node: ONNXModel.Node, isSequence: Bool
+        _ operation: any Operation, _ images: GraphValue, _ parameters: [NetworkGraph.Parameter], _ node: ONNXModel.Node,
+        name: String? = nil, isSequence: Bool
     ) throws(Problem) -> GraphValue {
-        guard isSequence else { return try add(site(node), operation, [images.site!], parameters: parameters) }
+        let name = name ?? site(node)
+        guard isSequence else { return try add(name, operation, [images.site!], parameters: parameters) }
         let made = try add(site(node, "windows"), operation, [images.site!], parameters: parameters)
-        return try reshaped(made, to: made.shapes.map { [$0[0], $0[1], $0[3]] }, site(node))
+        return try reshaped(made, to: made.shapes.map { [$0[0], $0[1], $0[3]] }, name)
     }
 
     private mutating func padded(

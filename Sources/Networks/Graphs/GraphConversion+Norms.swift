@@ -27,43 +27,62 @@ extension GraphConversion {
             throw Problem("measures what it reads, which is not run")
         }
         let input = try required(node, 0)
-        var parameters: [NetworkGraph.Parameter] = []
+        var parameters: [NetworkGraph.Parameter?] = []
         for place in 1...4 {
             let value = try required(node, place)
             guard value.shapes.allSatisfy({ $0.count == 1 }) else {
                 throw Problem("its parameters are no lists of one number for each channel", found: words(value.shapes[0]))
             }
-            guard let stored = value.parameter, !stored.type.isWhole, let parameter = parameter(stored) else {
-                return try writtenOutNorm(node)
-            }
-            parameters.append(parameter)
+            parameters.append(value.parameter.flatMap { $0.type.isWhole ? nil : parameter($0) })
         }
+        let statistics = parameters.suffix(2).compactMap(\.self)
+        guard statistics.count == 2 else {
+            keptStatistics.append(site(node))
+            return try writtenOutNorm(node)
+        }
+        let isWhole = parameters.allSatisfy { $0 != nil }
+        let own = isWhole ? parameters.compactMap(\.self) : statistics
         let operation = BatchNorm(epsilon: Float(node.real("epsilon") ?? 1e-5), momentum: Float(1 - (node.real("momentum") ?? 0.9)))
         let rank = input.shapes[0].count
-        if rank == 2 { return try add(site(node), operation, [try site(of: input, for: site(node))], parameters: parameters) }
-        guard rank == 3 || rank == 4 else { throw Problem("reads rows, sequences or images", found: words(input.shapes[0])) }
-        return try sequences(operation, try images(input, node), parameters, node, isSequence: rank == 3)
+        guard (2...4).contains(rank) else { throw Problem("reads rows, sequences or images", found: words(input.shapes[0])) }
+        let (weight, bias) = (try required(node, 1), try required(node, 2))
+        let (isScaled, isMoved) = (!isWhole && !isPlain(weight, 1), !isWhole && !isPlain(bias, 0))
+        let name = isScaled || isMoved ? site(node, "norm") : site(node)
+        var result: GraphValue
+        if rank == 2 {
+            result = try add(name, operation, [try site(of: input, for: name)], parameters: own)
+        } else {
+            result = try sequences(operation, try images(input, node), own, node, name: name, isSequence: rank == 3)
+        }
+        // A weight and a bias that are computed are applied after the norm, which measures its batches nevertheless.
+        if isScaled {
+            result = try arithmetic(site(node, isMoved ? "weighted" : ""), .multiply, result, try column(node, 1, "weight", rank: rank))
+        }
+        return isMoved ? try arithmetic(site(node), .add, result, try column(node, 2, "bias", rank: rank)) : result
     }
 
-    /// (x - mean) / root(variance + epsilon) weight + bias, step by step: of lists that are not all stored tensors.
+    /// A list of numbers of a norm, one for each channel, as what goes with the norm's input.
+    private mutating func column(_ node: ONNXModel.Node, _ place: Int, _ name: String, rank: Int) throws(Problem) -> GraphValue {
+        let value = try required(node, place)
+        let places = [Int](repeating: 1, count: max(0, rank - 2))
+        return try reshaped(value, to: value.shapes.map { $0 + places }, site(node, name))
+    }
+
+    /// (x - mean) / root(variance + epsilon) weight + bias, step by step: of statistics that are not stored.
     private mutating func writtenOutNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
         let input = try required(node, 0)
-        let places = [Int](repeating: 1, count: max(0, input.shapes[0].count - 2))
-        func column(_ place: Int, _ name: String, _ conversion: inout GraphConversion) throws(Problem) -> GraphValue {
-            let value = try conversion.required(node, place)
-            return try conversion.reshaped(value, to: value.shapes.map { $0 + places }, conversion.site(node, name))
-        }
+        let rank = input.shapes[0].count
         let site = try site(of: input, for: site(node))
-        let mean = try column(3, "mean", &self)
-        let variance = try column(4, "variance", &self)
+        let mean = try column(node, 3, "mean", rank: rank)
+        let variance = try column(node, 4, "variance", rank: rank)
         let epsilon = ElementCurve(.shift(Float(node.real("epsilon") ?? 1e-5)), name: "add")
         let sum = try add(self.site(node, "sum"), epsilon, [try self.site(of: variance, for: self.site(node, "variance"))])
         let root = try add(self.site(node, "root"), ElementCurve(.squareRoot, name: "sqrt"), [sum.site!])
         let centred = try arithmetic(
             self.site(node, "centred"), .subtract, GraphValue(source: .node(site), type: input.type, shapes: input.shapes), mean)
         let scaled = try arithmetic(self.site(node, "scaled"), .divide, centred, root)
-        let weighted = try arithmetic(self.site(node, "weighted"), .multiply, scaled, try column(1, "weight", &self))
-        return try arithmetic(self.site(node), .add, weighted, try column(2, "bias", &self))
+        let weighted = try arithmetic(self.site(node, "weighted"), .multiply, scaled, try column(node, 1, "weight", rank: rank))
+        return try arithmetic(self.site(node), .add, weighted, try column(node, 2, "bias", rank: rank))
     }
 
     mutating func layerNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {

@@ -38,6 +38,8 @@ struct GraphConversion {
     private var sites = UniqueNames(separator: "#")
     /// The largest of whole numbers that are 0 or more, one for each probe, by the site.
     var largest: [String: [Double]] = [:]
+    /// The batch norms whose statistics are computed, which no training measures.
+    var keptStatistics: [String] = []
     /// The entries of the table that the tokens choose from, and how many positions a table has.
     var vocabulary: Int?
     /// How many numbers tokens are told apart by, where no table has an entry for each of them as it is.

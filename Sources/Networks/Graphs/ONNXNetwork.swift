@@ -153,6 +153,7 @@ enum ONNXNetwork {
         network.unsaidTensors = Self.unsaid(model.stored.values.filter { trained.contains($0.tensor) })
         network.untrained = Self.untrained(order, model, checkpoint.ties, read: Set(network.parameters.map(\.name)))
             .subtracting(network.fixedNumbers).sorted()
+        network.keptStatistics = conversion.keptStatistics
         let given = numberOutputs(model).map { $0.title ?? $0.name }
         if given.count > 1 { network.outputNames = given }
         network.beside = conversion.beside(order, in: network)

@@ -139,9 +139,12 @@ struct NetworkONNX {
                     ("dilations", .integers([convolution.dilation.0, convolution.dilation.1])), ("group", .integer(convolution.groups)),
                 ])
         case let norm as BatchNorm:
-            guard node.parameters.count == 4 else { throw refusal(node) }
             var inputs = [try input(node)]
-            for place in 0..<4 { inputs.append(try parameter(node, place)) }
+            if node.parameters.count == 2 {
+                let count = network.values[node.parameters[0]].count
+                for number: Float in [1, 0] { inputs.append(writer.constant([Float](repeating: number, count: count))) }
+            }
+            for place in node.parameters.indices { inputs.append(try parameter(node, place)) }
             return add(
                 node, "BatchNormalization", inputs, [("epsilon", .real(norm.epsilon)), ("momentum", .real(1 - (norm.momentum ?? 0.1)))])
         case let norm as LayerNorm:

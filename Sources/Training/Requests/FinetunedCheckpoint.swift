@@ -33,13 +33,15 @@ extension CheckpointDraft {
         let batches = trainer.order.batchCount(beforeStep: step)
         for (place, tensor) in tensors.enumerated() where tensor.name.hasSuffix(Self.countSuffix) {
             let norm = tensor.name.dropLast(Self.countSuffix.count)
-            guard values[norm + ".running_mean"] != nil, let stored = checkpoint[tensor.name], stored.dtype == .i64,
+            guard values[norm + ".running_mean"] != nil, let mean = network.parameter(named: norm + ".running_mean"),
+                let stored = checkpoint[tensor.name], stored.dtype == .i64,
                 stored.elementCount == 1
             else { continue }
+            let updates = trainer.updates(ofMean: mean)
             tensors[place] = .init(name: tensor.name, dtype: .i64, shape: tensor.shape) {
                 () -> ByteRegion in
                 let before = stored.gathered().withUnsafeBytes { $0.loadUnaligned(as: Int64.self) }
-                let after = Int64(littleEndian: before) &+ Int64(batches)
+                let after = Int64(littleEndian: before) &+ Int64(batches * updates)
                 return ByteRegion(copying: withUnsafeBytes(of: after.littleEndian) { Array($0) })
             }
         }

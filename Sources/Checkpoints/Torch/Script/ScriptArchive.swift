@@ -64,14 +64,16 @@ enum ScriptArchive {
                     guard let script = reader.module(pickle.root) else { throw Problem("its modules are not read") }
                     return try ScriptProgram.graph(
                         of: script, code: members.code, constants: constants(members, tensors), samples: shape, tensors: tensors,
-                        kept: kept, names: reading.names)
+                        kept: kept, reading: reading)
                 }
             }
             switch reading.graph {
             case .success(let graph): module.graphFile = graph
             case .failure(let problem): module.graphProblem = problem
             }
-            model = model.renaming(reading.names)
+            module.dividedVectors = reading.divided.map(\.name)
+            module.sharedTensors = reading.shared
+            model = model.with(reading)
         } else {
             module.graphProblem = Problem("its modules are not read")
         }
@@ -112,11 +114,10 @@ enum ScriptArchive {
 }
 
 extension WeightFile.Model {
-    /// The same model with other names for some tensors.
-    fileprivate func renaming(_ names: [String: String]) -> Self {
-        guard !names.isEmpty else { return self }
-        return Self(
-            key: key, tensors: tensors.map { tensor in names[tensor.name].map { tensor.renamed($0) } ?? tensor }, unreadable: unreadable)
+    /// The same model with the weights and their names that a script's code says.
+    fileprivate func with(_ reading: ScriptProgram.Reading) -> Self {
+        guard !reading.names.isEmpty else { return self }
+        return Self(key: key, tensors: reading.weights(tensors), unreadable: unreadable)
     }
 }
 

@@ -41,6 +41,12 @@ struct ScriptProgram {
     var weights: ScriptWeights
     /// The names of weights that are constants of the code, where an earlier reading has given them; nil if this one gives them.
     var givenNames: [String: String]?
+    /// Whether weights that a frozen script has merged become several.
+    var dividesWeights = true
+    /// Weights of a frozen script that are no constants of their own in its code, constants that are made of others, and weights that may be several.
+    private var divided: [TensorRecord] = []
+    private var turned: Set<String> = []
+    private var shared: [String] = []
     /// Where in the code an operation stands, by what it makes.
     var places: [String: String] = [:]
     /// The functions that are followed, the innermost last.
@@ -59,8 +65,19 @@ struct ScriptProgram {
     struct Reading {
         /// The names of weights that are constants of the code, by those that they have there.
         var names: [String: String] = [:]
+        /// Weights that were merged with others of equal numbers, which are tensors of their own.
+        var divided: [TensorRecord] = []
+        /// Constants of the code that the graph makes of others.
+        var made: Set<String> = []
+        /// Weights that may be several with equal numbers, by their names.
+        var shared: [String] = []
         /// The graph, or the first construct or operation that is not run.
         var graph: Result<ByteRegion, Problem>
+
+        /// The weights of the model among and beside the tensors of the archive.
+        func weights(_ tensors: [TensorRecord]) -> [TensorRecord] {
+            tensors.filter { !made.contains($0.name) }.map { tensor in names[tensor.name].map { tensor.renamed($0) } ?? tensor } + divided
+        }
     }
 
     /// Reads the code of a script.
@@ -102,13 +119,35 @@ struct ScriptProgram {
                 return Reading(names: program.weights.names, graph: .failure(error))
             }
         }
-        let names = program.weights.names
-        let renamed = tensors.map { tensor in names[tensor.name].map { tensor.renamed($0) } ?? tensor }
+        var reading = Reading(
+            names: program.weights.names, divided: program.divided, made: program.turned, shared: program.shared,
+            graph: .failure(Problem("")))
         do throws(Problem) {
-            return Reading(names: names, graph: .success(try TorchExportConversion.graph(of: graph, tensors: renamed)))
+            reading.graph = .success(try TorchExportConversion.graph(of: graph, tensors: reading.weights(tensors)))
         } catch {
-            return Reading(names: names, graph: .failure(error))
+            reading.graph = .failure(error)
         }
+        return reading
+    }
+
+    /// Makes what the constants of a frozen script were in the model parameters of their own.
+    private mutating func unpool() {
+        let constants = tensors.filter { weights.holds($0.key) }
+        guard !constants.isEmpty else { return }
+        let pools = ScriptPools(nodes, constants) { unused($0) }
+        nodes = pools.nodes
+        turned = pools.turned
+        for (constant, reader) in pools.outside { weights.rename(constant, unused(reader)) }
+        for copy in pools.copies {
+            guard let record = tensors[copy.constant] else { continue }
+            let bytes = record.gathered().withUnsafeBytes { ByteRegion(copying: Array($0)) }
+            divided.append(
+                TensorRecord(name: copy.name, dtype: record.dtype, shape: record.shape, strides: nil, bytes: bytes, derived: nil))
+            shapes[copy.name] = shapes[copy.constant]
+            types[copy.name] = types[copy.constant]
+            if copy.role.hasPrefix("running_") { fixed.insert(copy.name) }
+        }
+        shared = pools.shared.map { weights.names[$0] ?? $0 }
     }
 
     init(
@@ -162,6 +201,7 @@ struct ScriptProgram {
         }
         guard !inputs.isEmpty else { throw Problem("its forward function reads no samples") }
         let result = try call(forward, [.module(module)] + given)
+        if dividesWeights { unpool() }
         let outputs = try Self.outputs(of: result)
         guard !outputs.isEmpty else { throw Problem("its forward function gives no tensor", found: result.kind) }
         for input in inputs where shapes[input] == nil {
@@ -171,7 +211,8 @@ struct ScriptProgram {
         }
         let read = Set(nodes.flatMap { $0.inputs.flatMap { $0.value.names } })
         let called = givenNames ?? weights.names
-        let parameters = Dictionary(uniqueKeysWithValues: tensors.keys.filter(read.contains).map { ($0, called[$0] ?? $0) })
+        let stored = tensors.keys.filter { read.contains($0) && !turned.contains($0) } + divided.map(\.name)
+        let parameters = Dictionary(uniqueKeysWithValues: stored.map { ($0, called[$0] ?? $0) })
         return TorchExportGraph(
             nodes: nodes, parameters: parameters, fixed: fixed.subtracting(weights.learned), kept: kept.subtracting(fixed),
             userInputs: inputs, outputs: outputs.map(\.tensor), outputNames: outputs.map(\.name),

@@ -23,6 +23,15 @@ struct ScriptWeights {
         return candidates.contains(source) && names[source] == nil
     }
 
+    /// Whether a tensor is a weight.
+    func holds(_ tensor: String) -> Bool { candidates.contains(tensor) }
+
+    /// Names a weight that has had its name from an operation that reads another one now.
+    mutating func rename(_ tensor: String, _ name: String) {
+        names[tensor] = name
+        learned.insert(tensor)
+    }
+
     /// Names a weight, unless it has a name.
     ///
     /// - Parameter role: what the operation that reads it calls it.
