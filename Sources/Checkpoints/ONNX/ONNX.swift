@@ -40,7 +40,7 @@ enum ONNX {
             var module = SavedModule(opaque: SavedModule.graph)
             module.graphFile = merged.copies.isEmpty ? region : try ONNXFile.withoutNumbers(region, dividing: merged)
             module.dividedVectors = merged.copies.map(\.name)
-            module.readings = GraphReadings(graph, stored)
+            module.readings = GraphReadings(graph, stored, learned)
             return file.with(module)
         } catch {
             throw error.at(path: path)
