@@ -44,7 +44,7 @@ package struct PatchRequest {
         switch parts {
         case .clusters(let given, let layers):
             let switched = try model.ablatedLayers(given, matching: layers)
-            for layer in switched { try layer.checkThatItIsReadOnce(in: model.network) }
+            for layer in switched { try layer.checkThatItHasOneOutput(in: model.network) }
             let parts = PatchedPart.clusters(of: switched, in: model.network)
             try known.check(parts, by: patching.places)
             return parts
