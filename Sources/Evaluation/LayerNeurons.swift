@@ -14,24 +14,35 @@ package struct LayerNeurons: Sendable {
     /// - Throws: ``Problem`` if the network does not read the layer as a matrix between two of its outputs.
     package init(_ layer: Layer, in network: Network) throws(Problem) {
         self.layer = layer
-        let subject = "layer '\(layer.name)'"
-        guard let parameter = network.parameter(named: layer.name) else {
-            throw Problem("the network does not read it", subject: subject)
-        }
-        let shapes = try network.exampleShapes()
-        let dimensions = network.neuronDimensions
-        func neurons(_ node: NodeID) -> Int { dimensions.places(of: node, in: shapes[node.index]).neurons }
-        let reader = network.readers(of: parameter).first { node in
-            guard case .produces(let weights) = network.nodes[node.index].operation.neurons else { return false }
-            return weights.inDimension != nil && neurons(node) == layer.outNeurons
-        }
-        guard let reader, let read = network.nodes[reader.index].inputs.first, neurons(read) == layer.inNeurons else {
+        guard let output = try Self.outputs(of: layer, in: network).first(where: \.readsNeurons), let read = output.read else {
             throw Problem(
-                "its neurons are not those of two outputs of the network, and have no activations", subject: subject,
+                "its neurons are not those of two outputs of the network, and have no activations", subject: "layer '\(layer.name)'",
                 expected: "a layer that reads \(layer.inNeurons) and makes \(layer.outNeurons) neurons")
         }
         self.read = read
-        made = Self.afterNonlinearity(reader, network)
+        made = Self.afterNonlinearity(output.node, network)
+    }
+
+    /// The node whose output a layer's out-neurons are, whatever its in-neurons are.
+    ///
+    /// - Throws: ``Problem`` if they are the neurons of no output of the network.
+    package static func made(by layer: Layer, in network: Network) throws(Problem) -> NodeID {
+        guard let output = try outputs(of: layer, in: network).first else {
+            throw Problem(
+                "its out-neurons are not the neurons of an output of the network, and have no activations",
+                subject: "layer '\(layer.name)'",
+                expected: "a layer that makes \(layer.outNeurons) neurons")
+        }
+        return afterNonlinearity(output.node, network)
+    }
+
+    /// The outputs of the network that a layer's out-neurons are, tables aside.
+    private static func outputs(of layer: Layer, in network: Network) throws(Problem) -> [LayerPlaces.Output] {
+        guard let parameter = network.parameter(named: layer.name) else {
+            throw Problem("the network does not read it", subject: "layer '\(layer.name)'")
+        }
+        _ = try network.exampleShapes()
+        return LayerPlaces(of: layer, parameter, in: network).outputs.filter { $0.read != nil }
     }
 
     /// The nonlinearity that alone reads a node, perhaps after a norm of each neuron; the node itself without one.

@@ -18,9 +18,17 @@ package struct AblatedLayer: Sendable {
     package let isRouter: Bool
     package let parameter: ParameterID
     package let clustering: LayerClustering
+    /// The products with the layer or with what is computed of it.
+    private let products: [NodeID]
+    /// Whether the network multiplies by what it computes of the layer, not by the layer.
+    let isComputed: Bool
+    /// The site of a product whose neurons are not the layer's out-neurons, if no output's are: only the weights can be switched.
+    private let otherProduct: String?
     /// Neurons without weights, which are in no cluster and do not change.
     package let isolatedCount: Int
 
+    /// A layer whose out-neurons what is computed of it moves or joins has no output of its own, and is refused where one is asked for.
+    ///
     /// - Throws: ``Problem`` if the network does not read the layer as a matrix of neurons, or the clusters do not partition it.
     package init(_ layer: Layer, in network: Network, clustering: LayerClustering) throws {
         self.layer = layer
@@ -29,19 +37,15 @@ package struct AblatedLayer: Sendable {
             throw Problem(layer: layer.name, "the network does not read it")
         }
         self.parameter = parameter
-        let shapes = try? network.exampleShapes()
-        let dimensions = network.neuronDimensions
-        let readers = network.readers(of: parameter)
-        let node = readers.first { reader in
-            guard Self.reads(layer, network.nodes[reader.index].operation) else { return false }
-            guard let shapes else { return true }
-            return dimensions.places(of: reader, in: shapes[reader.index]).neurons == layer.outNeurons
-        }
-        guard let node else {
+        let places = LayerPlaces(of: layer, parameter, in: network)
+        guard let node = places.outputs.first?.node ?? places.others.first else {
             throw Problem(
                 layer: layer.name, "its rows are not the neurons of an output of the network",
                 expected: "a layer with \(layer.outNeurons) outputs")
         }
+        products = places.products
+        isComputed = places.isComputed || places.outputs.isEmpty
+        otherProduct = places.outputs.isEmpty ? network.nodes[node.index].site : nil
         if let experts = network.anatomy.blocks.compactMap(\.experts).first(where: { $0.router == node }) {
             self.node = experts.contributions
             (outputsPerNeuron, isRouter) = (experts.width(in: network), true)
@@ -59,55 +63,30 @@ package struct AblatedLayer: Sendable {
         try checkIsolated()
     }
 
-    /// Whether an operation's outputs are the layer's rows, and not its columns: a table of embeddings that the logits share is read both
-    /// ways, and its sides may be equal.
-    private static func reads(_ layer: Layer, _ operation: any Networks.Operation) -> Bool {
-        let isTransposed = isInFirst(layer)
-        guard case .produces(let weights) = operation.neurons else { return true }
-        return isTransposed == (weights.outDimension == 1)
-    }
+    /// The nodes that multiply by the layer's matrix, or by what is computed of it, in either direction: several where the network applies one layer
+    /// several times, or its weights again the other way round.
+    var places: [NodeID] { isRouter ? [node] : Set(products + [node]).sorted() }
 
-    /// The nodes that multiply by the layer's matrix, in either direction: several where the network applies one layer several times, or its weights
-    /// again the other way round.
-    func places(in network: Network) -> [NodeID] {
-        guard !isRouter else { return [node] }
-        return network.readers(of: parameter).filter { reader in
-            let operation = network.nodes[reader.index].operation
-            if reader == node || operation is TransposedConvolution { return true }
-            if case .produces(let weights) = operation.neurons { return weights.inDimension != nil }
-            return operation is StoredValues && Self.isFactor(reader, in: network)
-        }
-    }
+    /// Whether the layer's out-neurons are the neurons of one output.
+    var hasOneOutput: Bool { otherProduct == nil && places.count == 1 }
 
-    /// The layer's one place.
+    /// Checks that the layer's out-neurons are the neurons of one output.
     ///
-    /// - Parameter alternative: what is possible for layers of several places; nil if nothing is.
-    /// - Throws: ``Problem`` if there are several.
-    package func checkThatItIsReadOnce(in network: Network, orElse alternative: String? = nil) throws(Problem) {
-        let places = places(in: network)
+    /// - Parameter alternative: what is possible for other layers; nil if nothing is.
+    /// - Throws: ``Problem`` if there are several, or if what is computed of the layer gives no output its out-neurons.
+    package func checkThatItHasOneOutput(in network: Network, orElse alternative: String? = nil) throws(Problem) {
+        let rest = alternative.map { ", or \($0)" } ?? ""
+        if let otherProduct {
+            throw Problem(
+                layer: layer.name,
+                "its out-neurons are no output's: what is computed of it moves or joins them before the product '\(otherProduct)'",
+                expected: "a layer whose rows stay where they are\(rest)")
+        }
         guard places.count > 1 else { return }
         throw Problem(
             layer: layer.name, "is read in several places, whose outputs are not the same neurons",
-            expected: "a layer that is read once" + (alternative.map { ", or \($0)" } ?? ""),
+            expected: "a layer that is read once\(rest)",
             found: "sites " + places.map { "'\(network.nodes[$0.index].site)'" }.joined(separator: ", "))
-    }
-
-    /// Whether what is stored comes, perhaps in another shape, to be a factor of a product.
-    private static func isFactor(_ stored: NodeID, in network: Network) -> Bool {
-        var forms: Set = [stored]
-        for (place, node) in network.nodes.enumerated() where node.inputs.contains(where: forms.contains) {
-            if node.operation is MatrixProduct { return true }
-            if node.operation is Rearrangement || node.operation is Reshape { forms.insert(NodeID(place)) }
-        }
-        return false
-    }
-
-    /// Whether the in-neurons come before the out-neurons in the tensor.
-    private static func isInFirst(_ layer: Layer) -> Bool {
-        switch layer.layout {
-        case .transposed, .transposedConvolution: true
-        case .asStored, .convolution: false
-        }
     }
 
     /// Clusters partition a layer: only neurons without any weight may be in none.
@@ -145,7 +124,7 @@ package struct AblatedLayer: Sendable {
         case .transposedConvolution(let filters):
             (blocks, first, second, inner) = (filters.groups, filters.inputs, filters.outputs, filters.kernel)
         }
-        let isTransposed = Self.isInFirst(layer)
+        let isTransposed = layer.isInFirst
         target.copy(from: weight)
         target.withMutableElements { elements in
             for block in 0..<blocks {

@@ -69,6 +69,16 @@ import Text
         }
     }
 
+    /// Tables read the prompts, not the site that is called after them.
+    @Test(arguments: ["tokens", "tok*", "tokens.0"]) func tokensOfAGraphAreNotPatched(site: String) throws {
+        let model = try LoadedModel(Checkpoint.open(Fixtures.path("graphs/lookup.program.pt2")))
+        var request = PatchRequest(model, pairs: .file("pairs.jsonl", limit: nil))
+        request.parts = .sites([site])
+        let problem = Problem(
+            "site 'tokens' is the prompts' tokens, which are not activations", expected: "a site that is computed of them")
+        #expect(throws: problem) { try request.prepared() }
+    }
+
     @Test func pairsComeFromAFileOrAreDrawnByClass() throws {
         let model = try Self.model("mnist-mlp")
         let source = DatasetSource(path: Fixtures.path("models/mnist-mlp.npz"), limit: 40)

@@ -26,9 +26,11 @@ struct FoundLayers {
             var role = roles.leftOut(name, shape: tensor.shape, dtype: tensor.dtype)
             // What an exporter has named may be added as positions are, and be no table.
             if readings != nil, role == nil || role == .positions || role == .oneNeuron, tensor.isAddedMask { role = .mask }
+            if role == nil, readings?.isBuffer(tensor.name) ?? false { role = .buffer }
             if let reason = role {
                 // A table of more than two dimensions has no rows to look up.
-                let isLayer = reason.isLayer && (tensor.shape.count == 2 || [.mask, .table, .statistics, .integers].contains(reason))
+                let isLayer =
+                    reason.isLayer && (tensor.shape.count == 2 || [.mask, .table, .statistics, .integers, .buffer].contains(reason))
                 reasons[tensor.name] = reason
                 if !isLayer || tensor.shape.count < 2 { continue }
             } else if let experts = parts.experts(of: name, shape: tensor.shape) {

@@ -29,6 +29,8 @@ package enum LeftOut: String, CaseIterable, Sendable {
     case statistics
     /// The fixed basis of a spectrogram or of a filter bank.
     case basis
+    /// A buffer, as the file says, that no operation multiplies by or looks entries up in: masks and fixed factors of weights.
+    case buffer
     /// A lookup table for tokens or other entries.
     case embedding
     /// A table of learned positions.
@@ -54,7 +56,7 @@ package enum LeftOut: String, CaseIterable, Sendable {
     var isLayer: Bool {
         switch self {
         case .empty, .vector, .tooLarge, .misfit, .bias, .norm, .scale, .factor, .token: false
-        default: isMatrix || [.integers, .mask, .table, .statistics, .basis].contains(self)
+        default: isMatrix || [.integers, .mask, .table, .statistics, .basis, .buffer].contains(self)
         }
     }
 
@@ -62,7 +64,8 @@ package enum LeftOut: String, CaseIterable, Sendable {
     var isMatrix: Bool {
         switch self {
         case .embedding, .positions, .relativePositions, .router, .depthwise, .oneNeuron, .tied, .notMLPInput, .chainEnd, .notNamed: true
-        case .integers, .empty, .vector, .tooLarge, .misfit, .bias, .norm, .scale, .factor, .token, .mask, .table, .statistics, .basis:
+        case .integers, .empty, .vector, .tooLarge, .misfit, .bias, .norm, .scale, .factor, .token, .mask, .table, .statistics, .basis,
+            .buffer:
             false
         }
     }
@@ -93,6 +96,7 @@ package enum LeftOut: String, CaseIterable, Sendable {
             case .table: ("fixed table", "fixed tables")
             case .statistics: ("running statistic", "running statistics")
             case .basis: ("fixed basis", "fixed bases")
+            case .buffer: ("buffer", "buffers")
             case .embedding: ("embedding", "embeddings")
             case .positions: ("position table", "position tables")
             case .relativePositions: ("table of relative positions", "tables of relative positions")

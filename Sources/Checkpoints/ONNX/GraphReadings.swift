@@ -12,6 +12,8 @@ struct GraphReadings: Sendable {
         var isChosenBySamples = false
         /// The side of the inputs in a product; nil if no product reads the matrix.
         var inputs: Int?
+        /// The side of the inputs in a product with what is computed of the matrix; nil if there is none.
+        var computedInputs: Int?
         /// Whether it is added to values: a matrix row by row, one of more dimensions in any way.
         var isAdded = false
         /// Whether something else reads it.
@@ -35,6 +37,7 @@ struct GraphReadings: Sendable {
             joined.entries = entries ?? other.entries
             joined.isChosenBySamples = isChosenBySamples || other.isChosenBySamples
             joined.inputs = inputs ?? other.inputs
+            joined.computedInputs = computedInputs ?? other.computedInputs
             joined.isAdded = isAdded || other.isAdded
             joined.hasOtherReader = hasOtherReader || other.hasOtherReader
             joined.hasFurtherReader = hasFurtherReader || other.hasFurtherReader
@@ -59,7 +62,7 @@ struct GraphReadings: Sendable {
             if shape.count > 2, let groups = transposedGroups, groups > 0, shape[0] % groups == 0 {
                 return .transposedConvolution(.init(groups, shape: shape))
             }
-            guard shape.count == 2, let side = entries ?? inputs ?? (isAddedTable(shape) ? 0 : nil) else { return nil }
+            guard shape.count == 2, let side = entries ?? inputs ?? computedInputs ?? (isAddedTable(shape) ? 0 : nil) else { return nil }
             return side == 0 ? .transposed(blocks: 1, in: shape[0], out: shape[1]) : .asStored(out: shape[0], in: shape[1])
         }
     }
@@ -68,6 +71,12 @@ struct GraphReadings: Sendable {
     private var readings: [String: Reading] = [:]
     /// Which of the graph's steps is the first to read a tensor, by its name in the checkpoint.
     private var places: [String: Int] = [:]
+
+    /// The buffers that nothing multiplies by as they are, looks entries up in or takes filters from, by their names in the checkpoint.
+    private var buffers: Set<String> = []
+
+    /// Whether the file says that a tensor is a buffer, which the model has without having learned it, and no operation reads it as a weight or a table.
+    func isBuffer(_ name: String) -> Bool { buffers.contains(name) }
 
     /// A number that grows with the step that is the first to read a tensor; nil for one that the graph does not read.
     func place(of name: String) -> Int? { places[name] }
@@ -81,8 +90,9 @@ struct GraphReadings: Sendable {
         let read = module?.readings ?? graph.flatMap(Self.read)
         readings = read?.readings ?? [:]
         places = read?.places ?? [:]
+        buffers = read?.buffers ?? []
         if let module { addTables(of: module) }
-        if readings.isEmpty { return nil }
+        if readings.isEmpty, buffers.isEmpty { return nil }
     }
 
     /// The same readings where a tensor is read by any of its names.
@@ -90,6 +100,8 @@ struct GraphReadings: Sendable {
         guard !ties.groups.isEmpty else { return self }
         var shared = self
         for names in ties.groups {
+            // What is learned under one of its names is learned.
+            if !names.allSatisfy(buffers.contains) { shared.buffers.subtract(names) }
             let own = names.compactMap { readings[$0] }
             guard let first = own.first else { continue }
             let joined = own.dropFirst().reduce(first) { $0.joined(with: $1) }
@@ -115,18 +127,24 @@ struct GraphReadings: Sendable {
         for child in module.children { addTables(of: child) }
     }
 
-    /// - Parameter stored: the tensors of the graph.
-    init(_ graph: ONNXGraph, _ stored: [ONNX.StoredTensor]) {
+    /// - Parameters:
+    ///   - stored: the tensors of the graph.
+    ///   - learned: what the file says of them beside its notes on tensors.
+    init(_ graph: ONNXGraph, _ stored: [ONNX.StoredTensor], _ learned: LearnedValues? = nil) {
         var search = ReadingSearch(stored)
         for node in graph.nodes { search.pass(node) }
         for entry in stored {
             places[entry.name] = search.places[entry.value]
+            // A constant in the code of a frozen module may have been a parameter.
+            let isFixed = entry.tensor.isFixed && !entry.name.hasPrefix("CONSTANTS.") || learned?[entry.value] == false
+            if isFixed, !search.isWeight(entry.value) { buffers.insert(entry.name) }
             guard var reading = search.readings[entry.value] else { continue }
             if ONNX.isTransposed(entry.tensor.shape, entry.use) {
                 // The checkpoint has the filters of one group as those of a convolution.
                 reading.transposedGroups = nil
                 reading.entries = reading.entries.map { 1 - $0 }
                 reading.inputs = reading.inputs.map { 1 - $0 }
+                reading.computedInputs = reading.computedInputs.map { 1 - $0 }
             }
             readings[entry.name] = reading
         }
@@ -142,6 +160,8 @@ private struct ReadingSearch {
     private var steps = 0
     /// Values that are a matrix or some of its rows, and whether its sides change places on the way.
     private var aliases: [String: (source: String, isTransposed: Bool)] = [:]
+    /// Values that are computed of stored matrices alone, with these and whether their sides change places on the way.
+    private var computed: [String: [String: Bool]] = [:]
     /// Values that are the same for all samples of one shape.
     private var fixed: Set<String> = [""]
     /// Those of them that are a single number.
@@ -152,6 +172,12 @@ private struct ReadingSearch {
     private var filters: [String: String] = [:]
     /// Filters of convolutions that go one way or the other: the first counts.
     private var convolved: Set<String> = []
+
+    /// Whether an operation multiplies by a tensor as it is, looks entries up in it or takes filters from it.
+    func isWeight(_ value: String) -> Bool {
+        guard !convolved.contains(value), let reading = readings[value] else { return convolved.contains(value) }
+        return reading.inputs != nil || reading.entries != nil || reading.isStack || reading.transposedGroups != nil
+    }
 
     init(_ stored: [ONNX.StoredTensor]) {
         for entry in stored {
@@ -182,6 +208,8 @@ private struct ReadingSearch {
             readFactor(node, 1, inputs: node.integers["transB"] ?? 0 == 0 ? 0 : 1)
             readFactor(node, 0, inputs: node.integers["transA"] ?? 0 == 0 ? 1 : 0)
             readOther(node, from: 2)
+        // The product of stored matrices is another matrix.
+        case "MatMul" where isFixed: for input in node.inputs { readStack(input) }
         case "MatMul":
             readFactor(node, 1, inputs: 0)
             readFactor(node, 0, inputs: 1)
@@ -211,6 +239,32 @@ private struct ReadingSearch {
         }
         guard isFixed else { return }
         for output in node.outputs { fixed.insert(output) }
+        if Self.keepsSides.contains(node.operation) { followSides(node) }
+    }
+
+    /// Operations that leave the rows and the columns of what they read where they are: those of single elements, norms, products of matrices.
+    private static let keepsSides: Set<String> = [
+        "Abs", "Add", "Cast", "Clip", "Div", "Elu", "Erf", "Exp", "HardTanh", "Identity", "LayerNormalization", "LeakyRelu", "Log",
+        "MatMul", "Max",
+        "Min", "Mul", "Neg", "Pow", "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sin", "Softmax", "Softplus", "Sqrt", "Sub", "Tanh",
+        "Transpose",
+        "Trilu", "Where",
+    ]
+
+    /// Follows stored matrices into one that is computed of them; those that would have both sides on one are left out.
+    private mutating func followSides(_ node: ONNXGraph.Node) {
+        guard let output = node.outputs.first, aliases[output] == nil else { return }
+        let turns = node.operation == "Transpose"
+        guard !turns || node.lists["perm"] ?? [1, 0] == [1, 0] else { return }
+        var sources: [String: Bool] = [:]
+        var unclear: Set<String> = []
+        for input in node.inputs {
+            for (source, isTransposed) in aliases[input].map({ [$0.source: $0.isTransposed] }) ?? computed[input] ?? [:] {
+                if let known = sources[source], known != (isTransposed != turns) { unclear.insert(source) }
+                sources[source] = isTransposed != turns
+            }
+        }
+        computed[output] = sources.filter { !unclear.contains($0.key) }
     }
 
     private mutating func addConstant(_ node: ONNXGraph.Node) {
@@ -238,9 +292,16 @@ private struct ReadingSearch {
         change(&readings[alias.source, default: .init()], alias.isTransposed)
     }
 
+    private mutating func readStack(_ value: String) {
+        if let source = filters[value], !convolved.contains(source) { readings[source, default: .init()].isStack = true }
+    }
+
     private mutating func readFactor(_ node: ONNXGraph.Node, _ place: Int, inputs: Int) {
         guard node.inputs.count > place else { return }
-        if let source = filters[node.inputs[place]], !convolved.contains(source) { readings[source, default: .init()].isStack = true }
+        readStack(node.inputs[place])
+        for (source, isTransposed) in computed[node.inputs[place]] ?? [:] where readings[source]?.computedInputs == nil {
+            readings[source, default: .init()].computedInputs = isTransposed ? 1 - inputs : inputs
+        }
         // The first of several products counts.
         read(node.inputs[place]) { reading, isTransposed in
             reading.inputs = reading.inputs ?? (isTransposed ? 1 - inputs : inputs)

@@ -51,7 +51,7 @@ enum ONNX {
             module.computedTensors = copies.computed
             module.mergedMatrices = MergedMatrices(graph, stored, learned: learned).names
             module.undecidedMatrices = copies.undecided.map { ($0.value, $0.source) }
-            module.readings = GraphReadings(graph, stored)
+            module.readings = GraphReadings(graph, stored, learned)
             return file.with(module)
         } catch {
             throw error.at(path: path)

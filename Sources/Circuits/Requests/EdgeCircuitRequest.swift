@@ -71,7 +71,7 @@ package struct EdgeCircuitRequest {
         guard granularity == .cluster, let clusters else { return (try EdgeGraph(model.network.scoring, granularity), []) }
         var groups: [NodeID: [NeuronGroup]] = [:]
         for layer in try model.ablatedLayers(clusters, matching: []) {
-            try layer.checkThatItIsReadOnce(in: model.network)
+            try layer.checkThatItHasOneOutput(in: model.network)
             groups[layer.node] = NeuronGroup.clusters(layer.clustering.outLabels.values)
         }
         let graph = try EdgeGraph(model.network.scoring, .cluster, groups: groups)

@@ -75,7 +75,7 @@ package struct RecordRequest {
         case .sites(let patterns): return try known.recorded(patterns, in: network)
         case .clusters(let given, let layers):
             return try given.layers(matching: layers, of: model.catalog, path: model.checkpoint.path).flatMap { layer in
-                let node = try LayerNeurons(layer, in: network).made
+                let node = try LayerNeurons.made(by: layer, in: network)
                 let labels = given[layer].outLabels
                 return (0..<given[layer].clusterCount).compactMap { cluster -> RecordedSite? in
                     let neurons = labels.values.indices.filter { labels[$0] == cluster }

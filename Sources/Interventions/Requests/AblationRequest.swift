@@ -24,12 +24,12 @@ package struct AblationRequest {
     }
 
     /// The reading that all the layers allow: that of weights where one of them is read in several places, whose outputs are not the same
-    /// neurons.
+    /// neurons, or where none is its out-neurons.
     ///
     /// - Throws: ``Problem`` if clusters and model do not fit each other.
     package func possibleReading() throws -> ClusterAblation.Reading {
         let ablated = try model.ablatedLayers(clusters, matching: layers)
-        return ablated.contains { $0.places(in: model.network).count > 1 } ? .weights : .activations
+        return ablated.allSatisfy(\.hasOneOutput) ? .activations : .weights
     }
 
     /// Reads the data and finds the layers.
@@ -44,7 +44,7 @@ package struct AblationRequest {
         }
         if ablation.reading == .activations {
             for layer in ablated {
-                try layer.checkThatItIsReadOnce(
+                try layer.checkThatItHasOneOutput(
                     in: model.network, orElse: "the reading \(ClusterAblation.Reading.weights.rawValue)")
             }
         }

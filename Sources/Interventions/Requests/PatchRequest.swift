@@ -1,6 +1,7 @@
 import Evaluation
 import Networks
 import Scoring
+import Text
 
 /// The request of `patch`: the parts of the activations to exchange, and the pairs between whose runs they are exchanged.
 package struct PatchRequest {
@@ -44,14 +45,28 @@ package struct PatchRequest {
         switch parts {
         case .clusters(let given, let layers):
             let switched = try model.ablatedLayers(given, matching: layers)
-            for layer in switched { try layer.checkThatItIsReadOnce(in: model.network) }
+            for layer in switched { try layer.checkThatItHasOneOutput(in: model.network) }
             let parts = PatchedPart.clusters(of: switched, in: model.network)
             try known.check(parts, by: patching.places)
             return parts
         case .sites(let patterns, let granularity):
             if patterns.isEmpty { return try known.parts(by: patching.places, granularity: granularity) }
-            return try known.parts(patterns, granularity: granularity, by: patching.places)
+            return try withoutTokens(known.parts(patterns, granularity: granularity, by: patching.places), patterns)
         }
+    }
+
+    /// Parts without the tokens of a graph, which its tables read from the prompt and not from the site.
+    ///
+    /// - Throws: ``Problem`` if a pattern names them, or nothing else is left.
+    private func withoutTokens(_ parts: [PatchedPart], _ patterns: [String]) throws -> [PatchedPart] {
+        let tokens = parts.filter { model.network.nodes[$0.node.index].operation is TokenNumbers }
+        guard let first = tokens.first else { return parts }
+        let others = parts.filter { part in !tokens.contains { $0.node == part.node } }
+        guard others.isEmpty || patterns.contains(where: { pattern in tokens.contains { $0.name == pattern || $0.site == pattern } }) else {
+            return others
+        }
+        throw Problem(
+            "site '\(first.site)' is the prompts' tokens, which are not activations", expected: "a site that is computed of them")
     }
 
     /// A request whose inputs have all been read.

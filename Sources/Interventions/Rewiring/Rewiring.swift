@@ -119,6 +119,11 @@ extension Rewiring {
         guard network.readers(of: layer.parameter).count == 1 else {
             throw Problem(subject: "layer '\(layer.layer.name)'", "is read in several places, which would all have to follow")
         }
+        guard !layer.isComputed else {
+            throw Problem(
+                subject: "layer '\(layer.layer.name)'", "the network multiplies by what it computes of it, which would have to follow",
+                expected: "a layer that is multiplied as it is stored")
+        }
         return layer.node
     }
 }

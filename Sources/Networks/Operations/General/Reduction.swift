@@ -41,7 +41,8 @@ package struct Reduction: Operation {
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
-    private func reduced(_ shape: [Int]) -> Set<Int> { axes.isEmpty ? Set(shape.indices) : Set(axes) }
+    /// The dimensions of a shape that are reduced.
+    func reduced(_ shape: [Int]) -> Set<Int> { axes.isEmpty ? Set(shape.indices) : Set(axes) }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let shape = inputs[0]
