@@ -77,10 +77,21 @@ package final class AtomicFile {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
+    /// Whether a path is that of a pipe, as `/dev/stdout` or a shell's `>(command)` may be: it is written directly, since nothing can be put in
+    /// its place.
+    package static func isPipe(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+    }
+
     /// The target of symbolic links, which may not exist yet: a link stays a link.
+    ///
+    /// A link to what is neither a file nor a directory is not followed: where those of `/proc/self/fd` lead is no path.
     package static func followingLinks(_ path: String) throws(Problem) -> String {
         var current = path
         for _ in 0..<40 {
+            var status = stat()
+            if stat(current, &status) == 0, status.st_mode & S_IFMT != S_IFREG, status.st_mode & S_IFMT != S_IFDIR { return current }
             var buffer = [CChar](repeating: 0, count: 4096)
             let count = readlink(current, &buffer, buffer.count)
             guard count >= 0 else { return current }

@@ -159,11 +159,12 @@ package struct LoadedModel: Sendable {
         }
     }
 
-    /// A hint about words for the network, with words that describe the checkpoint's own layers where some can be found that run.
+    /// A hint about words for the network, with words that describe the checkpoint's own layers where some can be found that run. A file with
+    /// modules or a graph has operations that such words would contradict.
     private static func naming(_ hint: Hint, _ checkpoint: Checkpoint) -> Hint {
         guard case .describeNetwork = hint else { return hint }
-        let words = SuggestedWords(checkpoint).architecture?.description
-        return .describeNetwork(words, hasGraph: checkpoint.module != nil || checkpoint.graph != nil)
+        let hasGraph = checkpoint.module != nil || checkpoint.graph != nil
+        return .describeNetwork(hasGraph ? nil : SuggestedWords(checkpoint).architecture?.description, hasGraph: hasGraph)
     }
 
     /// The network of the family that the names of the tensors are of; nil if they are of none.

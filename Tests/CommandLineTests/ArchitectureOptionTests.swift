@@ -116,6 +116,14 @@ import Testing
         #expect(result.errors.contains("expected one of the operations relu, "), "\(result.errors)")
     }
 
+    @Test func theSamplesMayHaveALabel() throws {
+        let files = ["n.safetensors": try SafetensorsFile.bytes([(name: "W", shape: [3, 3], values: HandWorkedModel.identity)])]
+        let results = try ["x=input,linear(weight=W),add(x)", "linear(weight=W),add(input)"].map { words in
+            try HandWorkedModel.shell("$M eval n.safetensors --data x --labels y --format tsv --arch '\(words)'", files: files)
+        }
+        #expect(results.allSatisfy { $0.status == 0 } && results[0].text == results[1].text, "\(results.map(\.errors))")
+    }
+
     /// The widths in a message are those of samples.
     @Test func aWrongWidthIsThatOfASample() throws {
         let result = try HandWorkedModel.shell(

@@ -36,6 +36,25 @@ import Testing
         #expect(Set(result.rows.dropFirst().map { $0[1] }) == ["conv1.weight", "conv1.bias", "fc1.weight", "fc1.bias"])
     }
 
+    /// Nothing can be put in a pipe's place: it is written directly, under whatever name.
+    @Test(arguments: [
+        "-o /dev/stdout | \"$M\" info -", "-o >(\"$M\" info - > list); wait; until grep -q fc1 list; do sleep 0.1; done; cat list",
+    ])
+    func aPipeThatHasANameTakesTheArchive(end: String) throws {
+        let line = "cd \"$1\"; \"$M\" init cnn:1x8x8:'conv1(4,3),relu,flatten,fc1(3)' " + end
+        let result = try TemporaryFolder.with { try BuiltCommand.shell(line, $0) }
+        #expect(result.status == 0 && result.errors.isEmpty && result.text.contains("fc1.weight"), "\(result.errors)")
+    }
+
+    @Test func aPipeThatHasANameTakesAResultAndARecording() throws {
+        let line =
+            "\"$M\" score \"$1\" -o /dev/stdout | head -n 1; \"$M\" record \"$1\" --data \"$2\" --sites logits -q -o /dev/stdout | head -c 2"
+        let result = try BuiltCommand.shell(line, Fixtures.path("models/mnist-mlp.pt"), Fixtures.path("models/mnist-mlp.npz"))
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        // A zip begins with PK.
+        #expect(result.text.hasSuffix("mnist-mlp.pt\nPK"))
+    }
+
     @Test func modularAdditionRunsOnItsPairs() throws {
         try TemporaryFolder.with { folder in
             let sizes = ["--d-model", "16", "--heads", "2", "--d-mlp", "8", "--layers", "2"]

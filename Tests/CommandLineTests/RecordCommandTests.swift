@@ -234,6 +234,38 @@ import Testing
         }
     }
 
+    /// Both samples of a pair are of the class that is the pair's only answer.
+    @Test func pairsAreGroupedByTheirAnswers() throws {
+        let (model, pairs) = (Fixtures.path("models/induction.safetensors"), Fixtures.path("models/induction.pairs.json"))
+        let common = [model, "--data", pairs, "--sites", "blocks.0.attn.hook_z", "--position", "last", "--quiet"]
+        let means = try BuiltCommand.run(["record"] + common + ["--by", "class", "--format", "tsv"])
+        try #require(means.status == 0, "\(means.errors)")
+        let header = try #require(means.rows.first)
+        let rows = means.rows.dropFirst().map { Dictionary(uniqueKeysWithValues: zip(header, $0)) }
+        let file = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: pairs))) as? [String: Any]
+        let answers = try #require(file?["prompts"] as? [[String: Any]]).map { ($0["answers"] as? [Int])?.first ?? -1 }
+        #expect(rows.count == 2 * Set(answers).count)
+        try recorded(common) { out, _ in
+            for side in ["clean", "corrupted"] {
+                let values = try array(out, side + ".blocks.0.attn.hook_z")
+                let width = values.values.count / answers.count
+                for row in rows where row["side"] == side {
+                    let own = answers.indices.filter { "\(answers[$0])" == row["label"] }
+                    let numbers = own.flatMap { values.values[$0 * width..<($0 + 1) * width] }
+                    #expect(Int(row["count"] ?? "") == numbers.count)
+                    #expect(abs(try #require(Float(row["mean"] ?? "")) - numbers.reduce(0, +) / Float(numbers.count)) < 1e-5)
+                }
+            }
+        }
+        try TemporaryFolder.with { folder in
+            let two = folder + "/p.json"
+            try Data(#"{"prompts": [{"clean": [0, 5], "corrupt": [3, 1], "answers": [6, 2], "wrong_answers": [1]}]}"#.utf8)
+                .write(to: URL(fileURLWithPath: two))
+            let run = try BuiltCommand.run("record", model, "--data", two, "--sites", "blocks.0.attn.hook_z", "--by", "class")
+            #expect(run.errors.contains("pair 0 has no class, which is its only answer, expected 1 answer, found 2"), "\(run.errors)")
+        }
+    }
+
     @Test func textsOfAllLengthsAreRecordedAsEachAlone() throws {
         let (model, data) = (Fixtures.path("texts/classifier"), Fixtures.path("texts/sentences.jsonl"))
         let arguments = ["--sites", "pooler,blocks.0.hook_resid_post", "--quiet"]

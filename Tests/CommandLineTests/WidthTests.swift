@@ -19,7 +19,7 @@ import Testing
         "circuit models/induction.safetensors --method eap-ig --data models/induction.pairs.json --bootstrap 2",
         "circuit models/mnist-mlp.pt --method prune \(data) --layers fc4.weight --label 1 --label 3",
         "circuit --compare circuits/hand.jsonl circuits/masks.npz",
-        "permute --help", "init --help",
+        "tokens tokenizers/gpt2.json --pairs data/pairs.json", "permute --help", "init --help",
     ]
 
     @Test(arguments: runs, [40, 60, 80, 132]) func textFitsTheTerminal(run: String, columns: Int) throws {

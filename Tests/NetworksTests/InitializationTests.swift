@@ -73,7 +73,8 @@ import Text
         #expect(parameters(blueprint)["conv1.bias"]?.distribution == .torchDefault(fanIn: 27))
         #expect(parameters(blueprint)["conv2.weight"]?.distribution == .torchDefault(fanIn: 120))
         #expect(
-            blueprint.architecture?.description == "conv1(padding=1),bn1,relu,maxpool(2),conv2(stride=2,groups=2),relu,flatten,fc1,relu,fc2"
+            blueprint.architecture?.description
+                == "input(3x32x32),conv1(padding=1),bn1,relu,maxpool(2),conv2(stride=2,groups=2),relu,flatten,fc1,relu,fc2"
         )
     }
 

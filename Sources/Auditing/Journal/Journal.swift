@@ -36,7 +36,7 @@ package final class Journal {
         do throws(Problem) {
             target = try AtomicFile.followingLinks(path)
             // At the end a sorted file replaces this one: found out now rather than then. Discarded, it leaves no file.
-            _ = try AtomicFile(replacing: target, mode: nil)
+            if !AtomicFile.isPipe(target) { _ = try AtomicFile(replacing: target, mode: nil) }
             descriptor = try Self.locked(target)
         } catch {
             throw Self.failure(error, path)

@@ -19,9 +19,10 @@ package struct ActivationMeans: Sendable {
     /// Runs the model over the data.
     ///
     /// - Parameter progress: called with the number of samples done.
-    /// - Throws: ``Problem`` if the samples have no classes and those are asked for.
+    /// - Throws: ``Problem`` if the samples have no classes and those are asked for. The class of both samples of a
+    ///   pair is its only answer.
     package init(_ recording: Recording, byClass: Bool, progress: (Int) -> Void = { _ in }) throws {
-        let labels = byClass ? try recording.parts.map(Self.labels) : []
+        let labels = byClass ? try recording.parts.map { try Self.labels($0, of: recording) } : []
         let partNumbers = Dictionary(uniqueKeysWithValues: recording.parts.enumerated().map { ($1.prefix, $0) })
         // By part and site, the moments of each class in the order of the samples.
         var sums = recording.parts.map { _ in recording.sites.map { _ in [Int32: ActivationMoments]() } }
@@ -47,10 +48,19 @@ package struct ActivationMeans: Sendable {
         }
     }
 
-    private static func labels(_ part: Recording.Part) throws -> [Int32] {
+    /// The class of each sample; of pairs, the only answer of each.
+    private static func labels(_ part: Recording.Part, of recording: Recording) throws -> [Int32] {
         switch part.batches.dataset.targets {
         case .labels(let list), .answers(let list): return list
         default:
+            if let answers = recording.answers?.right {
+                if let pair = answers.firstIndex(where: { $0.count != 1 }) {
+                    throw Problem(
+                        part.batches.dataset.name, "pair \(pair) has no class, which is its only answer", expected: "1 answer",
+                        found: "\(answers[pair].count)")
+                }
+                return answers.map { $0[0] }
+            }
             throw Problem(part.batches.dataset.name, "has no class for each sample", expected: "labels or answers", hint: .giveLabels)
         }
     }

@@ -131,9 +131,9 @@ struct CircuitCommand: FileCommand {
             return
         }
         if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
-        guard let method else { throw ValidationError("circuit needs --method, or --compare") }
+        guard let method else { throw ValidationError("needs --method, or --compare") }
         guard data != nil else { throw ValidationError("--method \(method.rawValue) needs --data") }
-        if files.count > 1 { throw ValidationError("circuit takes one checkpoint; --compare takes several files of circuits") }
+        if files.count > 1 { throw ValidationError("takes one checkpoint; --compare takes several files of circuits") }
         switch method {
         case .acdc, .eap, .eapIG, .exact:
             if let option = (prune.given + heldOut.given).first { throw ValidationError("\(option) requires --method prune") }

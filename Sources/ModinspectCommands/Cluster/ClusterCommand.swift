@@ -41,7 +41,7 @@ struct ClusterCommand: FileCommand, SimilarityCommand {
     }
 
     func validate() throws {
-        if clustering.clusterCounts.count > 1 { throw ValidationError("cluster takes one number of clusters; score sweeps over several") }
+        if clustering.clusterCounts.count > 1 { throw ValidationError("takes one number of clusters; score sweeps over several") }
         try gradient.check(clustering.method)
     }
 

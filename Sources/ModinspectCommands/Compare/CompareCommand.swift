@@ -73,7 +73,7 @@ struct CompareCommand: FileCommand, ListCommand, WorkedCommand {
 
     func validate() throws {
         if inputs.checkpoints.count == 1, !inputs.mayBeSeveral { throw ValidationError("expected two checkpoints or more, found one") }
-        if clustering.clusterCounts.count > 1 { throw ValidationError("compare takes one number of clusters; score sweeps over several") }
+        if clustering.clusterCounts.count > 1 { throw ValidationError("takes one number of clusters; score sweeps over several") }
         if clusterFile != nil, clustering.isGiven {
             throw ValidationError("--clusters cannot be combined with -k, --method, --no-align or --chain")
         }

@@ -64,8 +64,9 @@ struct CheckpointOutputOptions: ParsableArguments {
     func target() throws -> CheckpointTarget {
         if output == "-" {
             guard isatty(STDOUT_FILENO) == 0 else { throw ValidationError("a checkpoint cannot be written to a terminal; use -o FILE") }
-            return .standardOutput
+            return .stream("-")
         }
+        if AtomicFile.isPipe(output) { return .stream(output) }
         return .file(try CheckpointWriter(path: output, existing: force ? .replaced : .refused))
     }
 }
@@ -76,7 +77,8 @@ enum CheckpointTarget {
         do { return try draft.outline(path: path) } catch { throw Problem(error) }
     }
 
-    case standardOutput
+    /// Standard output, as `-`, or the path of a pipe.
+    case stream(String)
     case file(CheckpointWriter)
 
     /// Puts a network into words where the file that is written has no place for its graph.
@@ -131,8 +133,8 @@ enum CheckpointTarget {
                 }
             }
             try writer.write(draft)
-        case .standardOutput:
-            let destination = try Destination(path: "-")
+        case .stream(let path):
+            let destination = try Destination(path: path)
             try CheckpointWriter.writeTar(draft, path: destination.name) { try destination.write($0) }
             try destination.finish()
         }

@@ -39,7 +39,7 @@ struct ClusterabilityOptions: ParsableArguments {
         if method?.clustersRouters == true {
             throw ValidationError("--method experts clusters routers, whose rows are the experts, for cluster and score")
         }
-        if let counts, case .counts(let list) = counts, list.count > 1 { throw ValidationError("finetune takes one number of clusters") }
+        if let counts, case .counts(let list) = counts, list.count > 1 { throw ValidationError("takes one number of clusters") }
     }
 
     var clusterCount: ClusterCount {

@@ -91,7 +91,9 @@ struct RecordCommand: FileCommand, DataCommand {
     private var sites: [String] { siteLists.flatMap(GlobList.split) }
 
     /// Whether the result is a directory: its name does not say that it is a file.
-    private var isDirectory: Bool { grouping == nil && output.path != "-" && (output.isDirectory || !output.path.hasSuffix(".npz")) }
+    private var isDirectory: Bool {
+        grouping == nil && output.path != "-" && !AtomicFile.isPipe(output.path) && (output.isDirectory || !output.path.hasSuffix(".npz"))
+    }
 
     var fileUse: FileUse {
         var use = FileUse(
@@ -103,8 +105,8 @@ struct RecordCommand: FileCommand, DataCommand {
     func validate() throws {
         if sites.contains(where: { $0.isEmpty || $0 == "!" }) { throw ValidationError("--sites has an empty pattern") }
         guard let grouping else {
-            if sites.isEmpty { throw ValidationError("record needs --sites") }
-            if output.output == nil { throw ValidationError("record needs --output, or --by") }
+            if sites.isEmpty { throw ValidationError("needs --sites") }
+            if output.output == nil { throw ValidationError("needs --output, or --by") }
             if clusterFile != nil { throw ValidationError("--clusters requires --by") }
             if !layers.patterns.isEmpty { throw ValidationError("--layers chooses among the layers of --clusters") }
             if format != .text { throw ValidationError("--format requires --by") }

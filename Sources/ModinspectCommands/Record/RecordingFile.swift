@@ -96,7 +96,8 @@ private final class WaitingNumbers {
 
     init(beside path: String) throws {
         self.path = path
-        let folder = path == "-" ? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" : AtomicFile.directory(of: path)
+        let folder =
+            path == "-" || AtomicFile.isPipe(path) ? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" : AtomicFile.directory(of: path)
         do {
             file = try AtomicFile(replacing: folder + "/recording")
         } catch {

@@ -140,7 +140,7 @@ struct TokenizedPair: Encodable {
                 quoted(row.clean, row.cleanID), quoted(row.corrupted, row.corruptedID),
             ])
         }
-        return "pair \(pair): \(lengths), \(places)\n" + table.text(indent: 2)
+        return LabelledLine.sentence("pair \(pair): \(lengths), \(places)", indent: 0) + table.text(indent: 2)
     }
 }
 

@@ -22,10 +22,8 @@ struct UsageError {
         let text = RootCommand.message(for: error)
         let syntax = CommandSyntax(RootCommand.configuration.subcommands[place])
         let command = "modinspect \(names[place])"
-        // An option that is misspelt is why an argument seems to be missing.
-        if text.hasPrefix("Missing expected argument") || text.hasPrefix("missing argument"),
-            let option = Self.unknownOption(arguments.drop { $0 != word }.dropFirst(), syntax)
-        {
+        // An option that is misspelt is why another, or an argument, seems to be missing.
+        if let option = Self.unknownOption(arguments.drop { $0 != word }.dropFirst(), syntax) {
             message = names[place] + ": " + Self.unknown(option, syntax, command: command)
             return
         }

@@ -186,6 +186,22 @@ struct SettingsReader {
         return (first, parts.count == 2 ? try number(parts[1], name, minimum, of: text) : first)
     }
 
+    /// The same, where `any` leaves a side as long as it is.
+    mutating func openPair(_ name: String, default standard: (Int, Int)?, minimum: Int) throws(Problem) -> (Int?, Int?) {
+        guard let text = try value(name, isPositional: true) else {
+            guard let standard else { throw failure("needs '\(name)'") }
+            return standard
+        }
+        var sides: [Int?] = []
+        for part in text.split(separator: "x", omittingEmptySubsequences: false).map(String.init) {
+            sides.append(part == "any" ? nil : try number(part, name, minimum, of: text))
+        }
+        guard let first = sides.first, sides.count <= 2 else {
+            throw failure("setting '\(name)'", expected: "a number or HxW", found: "'\(text)'")
+        }
+        return (first, sides.count == 2 ? sides[1] : first)
+    }
+
     /// - Parameter whole: the setting's value, of which `text` is a part.
     private func number(_ text: String, _ name: String, _ minimum: Int, of whole: String? = nil) throws(Problem) -> Int {
         guard let number = Int(text), number >= minimum, number <= Self.largest else {

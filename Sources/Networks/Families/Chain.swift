@@ -96,21 +96,25 @@ package enum Chain {
         let input = try WordInput(architecture, modules, checkpoint)
         // Of several shapes that samples may have, that which goes furthest is meant.
         var failure: Problem?
+        var failed: WordInput.Probe?
         var furthest = 0
         for probe in input.probes {
             var count = 0
             do throws(Problem) {
                 let network = try network(of: checkpoint, modules, architecture, remarks, input, probe, &count)
+                if let mismatch = input.mismatch(of: network, probe) { throw mismatch }
                 guard let other = probe.other, (try? network.shapes(for: other)) == nil else { return network }
                 return try self.network(of: checkpoint, modules, architecture, remarks, input, probe.fixed, &count)
             } catch {
                 // Of those that go equally far, the last: it reads rows of numbers as sequences. A width is wrong without that.
                 let isSame = error.what == Linear.widthProblem && error.what == failure?.what
-                if failure == nil || count > furthest || (count == furthest && probe.batch != nil && !isSame) { failure = error }
+                if failure == nil || count > furthest || (count == furthest && probe.batch != nil && !isSame) {
+                    (failure, failed) = (error, probe)
+                }
                 furthest = max(furthest, count)
             }
         }
-        throw failure ?? Problem("has no elements", setting: .architecture)
+        throw failure.map { input.completed($0, of: failed) } ?? Problem("has no elements", setting: .architecture)
     }
 }
 
@@ -272,8 +276,11 @@ private struct ChainBuilder {
         width = out.shape[0]
     }
 
-    /// Whether a tensor is a number that an exporter has put into a graph, which words have in other places.
-    private func isConstant(_ tensor: TensorRecord) -> Bool { checkpoint.graph != nil && tensor.elementCount == 1 }
+    /// Whether a tensor is a number that an exporter has put into a graph, which words have in other places; without the graph, one without
+    /// dimensions under a name that the exporter made up.
+    private func isConstant(_ tensor: TensorRecord) -> Bool {
+        tensor.elementCount == 1 && (checkpoint.graph != nil || tensor.shape.isEmpty && ConstantTensors.isExporters(tensor.name))
+    }
 
     /// The parts of a transformer in the graph.
     private func parts(of graph: inout NetworkGraph) -> Anatomy {

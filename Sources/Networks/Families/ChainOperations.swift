@@ -105,7 +105,7 @@ enum ChainOperations {
         },
         Entry("adaptiveavgpool", "adaptiveavgpool2d", "globalavgpool", setting: "SIZE") { (settings, name) throws(Problem) in
             AdaptiveAveragePool(
-                output: try settings.pair("size", default: name == "globalavgpool" ? (1, 1) : nil, minimum: 1, isPositional: true))
+                output: try settings.openPair("size", default: name == "globalavgpool" ? (1, 1) : nil, minimum: 1))
         },
         Entry("flatten") { (_, _) throws(Problem) in Flatten() },
         Entry("dropout") { (settings, name) throws(Problem) in

@@ -50,6 +50,7 @@ struct DecompositionSearch {
         for place in nodes.indices {
             if let found = geluOfError(place) ?? geluOfComplement(place) ?? geluOfTangent(place) ?? silu(place) ?? layerNorm(place)
                 ?? layerNormOfMoments(place) ?? rootMeanSquareNorm(place) ?? biased(place) ?? groupNorm(place)
+                ?? softplus(place)
             {
                 replace(place, found)
             } else if let (layer, bias) = biasedBehindReshaping(place), let between = maker(nodes[place].inputs[0]) {

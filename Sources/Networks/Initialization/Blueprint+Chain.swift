@@ -1,3 +1,4 @@
+import Checkpoints
 import Text
 
 extension Blueprint {
@@ -71,12 +72,31 @@ private struct ChainBlueprintBuilder {
     func finished() throws(Problem) -> Blueprint {
         _ = try graph.graph(input: .values(shape: input))
         var blueprint = blueprint
+        guard !blueprint.parameters.isEmpty else { throw Problem("has no module with weights", setting: .architecture) }
+        let (words, outline) = (Architecture(elements), try outline())
         // Without it, a layer of rows would not be known to read sequences of them.
-        let front =
-            needsShape
-            ? [Architecture.Element("input", [.init(nil, input.map(String.init).joined(separator: "x"))])] : []
-        blueprint.architecture = Architecture(front + elements)
+        if !needsShape, words.determines(input, of: outline) {
+            blueprint.architecture = words
+        } else {
+            let shape = Architecture.Element("input", [.init(nil, input.map(String.init).joined(separator: "x"))])
+            let whole = Architecture([shape] + elements)
+            // What is written runs.
+            _ = try Chain.network(of: outline, whole).shapes(for: .values([1] + input))
+            blueprint.architecture = whole
+        }
         return blueprint
+    }
+
+    /// The tensors without their numbers.
+    private func outline() throws(Problem) -> Checkpoint {
+        do {
+            return try blueprint.draft(seed: 0).outline(path: "")
+        } catch var problem as Problem {
+            problem.path = nil
+            throw problem
+        } catch {
+            throw Problem("\(error)")
+        }
     }
 
     /// The kinds of modules, by the first letters of their names.
@@ -109,7 +129,7 @@ private struct ChainBlueprintBuilder {
                 throw Problem(
                     "is neither a module nor an operation", setting: .architecture, subject: "'\(element.name)'",
                     expected: "a name that begins with \(Self.modules.joined(separator: ", ")), or "
-                        + (ChainOperations.names + WordOperations.names).joined(separator: ", "), hint: error.hint)
+                        + (ChainOperations.names + WordOperations.names).listed(), hint: error.hint)
             }
             elements.append(element)
             return
@@ -247,5 +267,20 @@ private struct ChainBlueprintBuilder {
     private mutating func keep(_ element: Architecture.Element, _ names: Set<String>) {
         elements.append(
             .init(element.name, element.settings.filter { $0.name.map(names.contains) ?? false }, label: element.label))
+    }
+}
+
+extension Architecture {
+    /// Whether the words alone say that samples have a shape, or any shape that is open in the network that they describe: nothing in them
+    /// fits only some sizes.
+    fileprivate func determines(_ shape: [Int], of checkpoint: Checkpoint) -> Bool {
+        guard let network = try? Chain.network(of: checkpoint, self), case .values(let wanted) = network.input,
+            wanted.count == shape.count
+        else { return false }
+        let others = wanted.contains(nil) ? [1, 2, 7] : []
+        return ([0] + others).allSatisfy { step in
+            let lengths = zip(wanted, shape).map { $0 == nil ? $1 + step : $1 }
+            return (try? network.shapes(for: .values([1] + lengths))) != nil
+        }
     }
 }

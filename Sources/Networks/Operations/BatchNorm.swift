@@ -38,7 +38,7 @@ package struct BatchNorm: LayerOperation {
                 "batch norm without running statistics", expected: "2 or 4 parameters", found: "\(parameters.count)")
         }
         for parameter in parameters where parameter != [inputs[0][1]] {
-            throw Problem("the layer reads a different number of channels", expected: words(parameter), found: "\(inputs[0][1])")
+            throw Problem(Convolution.channelProblem, expected: words(parameter), found: "\(inputs[0][1])")
         }
         return inputs[0]
     }

@@ -23,6 +23,9 @@ package struct Convolution: LayerOperation {
     package var name: String { "convolution" }
     package var overwritesGradients: Bool { true }
 
+    /// What is wrong where images have other channels than a layer.
+    static let channelProblem = "the layer reads a different number of channels"
+
     /// The sizes of the convolution, every one of which can be computed with.
     package func sizes(input: [Int], weight: [Int]) throws(Problem) -> ConvolutionShape {
         let (samples, channels, size) = try Problem.images(input)
@@ -37,7 +40,7 @@ package struct Convolution: LayerOperation {
         guard channels / groups == weight[1] else {
             let wanted = weight[1].multipliedReportingOverflow(by: groups)
             throw Problem(
-                "the layer reads a different number of channels",
+                Self.channelProblem,
                 expected: wanted.overflow ? "\(groups) groups of \(weight[1])" : "\(wanted.partialValue)", found: "\(channels)")
         }
         let (rows, columns) = try ImageWindows(

@@ -38,7 +38,7 @@ package struct GroupNorm: LayerOperation {
             throw Problem("the groups do not divide the channels", expected: "a divisor of \(shape[1])", found: "\(groups)")
         }
         for parameter in parameters where parameter != [shape[1]] {
-            throw Problem("the layer reads a different number of channels", expected: words(parameter), found: "\(shape[1])")
+            throw Problem(Convolution.channelProblem, expected: words(parameter), found: "\(shape[1])")
         }
         return shape
     }

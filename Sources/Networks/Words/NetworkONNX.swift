@@ -21,11 +21,12 @@ struct NetworkONNX {
     /// - Parameter frozen: the tensors that training leaves as they are, beside those that the checkpoint says so of.
     /// - Throws: ``Problem`` that names the first operation that has no counterpart.
     static func graph(of network: Network, _ checkpoint: Checkpoint, frozen: [String] = []) throws(Problem) -> ByteRegion {
-        var conversion = NetworkONNX(network, checkpoint)
+        var conversion = try NetworkONNX(network, checkpoint)
         return try conversion.run(kept: checkpoint.keptTensors.union(frozen))
     }
 
-    private init(_ network: Network, _ checkpoint: Checkpoint) {
+    /// - Throws: ``Problem`` if samples of no size that is tried can be run, whose size the network leaves open.
+    private init(_ network: Network, _ checkpoint: Checkpoint) throws(Problem) {
         self.network = network
         self.checkpoint = checkpoint
         var batches: [BatchShape] = []
@@ -37,6 +38,13 @@ struct NetworkONNX {
             batches = sizes.map { size in .values([3] + shape.map { $0 ?? size }) }
         }
         shapes = batches.lazy.compactMap { try? network.shapes(for: $0) }.first
+        if shapes == nil, case .values(let shape) = network.input, shape.contains(nil) {
+            throw Problem(
+                "leaves the shape of samples open and fits none of those that are tried", setting: .architecture,
+                expected: shape.count == 3
+                    ? "the shape as the first element, such as input(3x32x48)" : "the shape as the first element, such as input(7x6)",
+                found: "samples of \(shape.map { $0.map(String.init) ?? "any" }.joined(separator: "x"))")
+        }
     }
 
     private mutating func run(kept: Set<String>) throws(Problem) -> ByteRegion {

@@ -51,11 +51,13 @@ extension NetworkWords {
     }
 
     /// The tensors of numbers that the file has and the network does not read, in the file's order, which words must name if they are not to be
-    /// missed: not what no run reads, as counts of batches, or settings of operators.
+    /// missed: not what no run reads, as counts of batches, or settings of operators of one number. What a graph reads as settings, as the factors of
+    /// 1 of a norm without its own, is among them: the words without the graph do not.
     func unread() -> [String] {
-        let unused = Set(network.unusedTensors)
+        let read = Set(network.parameters.map { checkpoint.ties.first($0.tensorName) })
         return checkpoint.tensors.filter { tensor in
-            unused.contains(tensor.name) && tensor.dtype.isFloatingPoint && !(checkpoint.graph != nil && tensor.elementCount == 1)
+            !read.contains(checkpoint.ties.first(tensor.name)) && !tensor.name.hasSuffix("num_batches_tracked")
+                && tensor.dtype.isFloatingPoint && !(checkpoint.graph != nil && tensor.elementCount == 1)
                 && !ONNXNetwork.isSetting(tensor.name, in: checkpoint)
         }.map(\.name)
     }

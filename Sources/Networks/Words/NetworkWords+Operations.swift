@@ -34,8 +34,9 @@ extension NetworkWords {
         case let pool as AveragePool:
             return one("avgpool", window(pool.windows) + (pool.paddingCounts == .counted ? [] : [Setting("count_include_pad", "false")]))
         case let pool as AdaptiveAveragePool:
-            guard let rows = pool.output.0, let columns = pool.output.1 else { return nil }
-            return rows == 1 && columns == 1 ? one("globalavgpool") : one("adaptiveavgpool", [Setting(nil, "\(rows)x\(columns)")])
+            if pool.output == (1, 1) { return one("globalavgpool") }
+            let sides = [pool.output.0, pool.output.1].map { $0.map(String.init) ?? "any" }
+            return one("adaptiveavgpool", [Setting(nil, sides.joined(separator: "x"))])
         case let row as SelectedRow: return one("select", [Setting(nil, "\(row.position)")])
         case let mean as MeanRow: return mean.first == 0 ? one("mean", [Setting(nil, "1")]) : nil
         case is ImageRows:

@@ -76,12 +76,12 @@ struct WordGraph {
     ///
     /// - Parameter modules: the names of the modules, for the message that there is no such element.
     mutating func add(_ element: Element, modules: [String]) throws(Problem) {
-        if element.settings.isEmpty, element.label == nil, let node = labels[element.name] {
+        if element.settings.isEmpty, let node = labels[element.name] {
             isGraph = true
             current = node
             read.insert(node)
             lastModule = element.name == "input" ? nil : element.name
-            return
+            return try keepLabel(of: element)
         }
         if let operation = try ChainOperations.operation(element) {
             try add(site(element), operation, [current], for: element)
@@ -97,7 +97,7 @@ struct WordGraph {
             throw Problem(
                 "is neither a module of the checkpoint nor an operation", setting: .architecture, subject: "'\(element.name)'",
                 expected: (modules.isEmpty ? "one of the operations " : "one of the modules \(modules.listed()), or ")
-                    + known.joined(separator: ", "),
+                    + known.listed(),
                 hint: .nearest(GlobPattern(element.name).nearest(in: candidates, count: 1)))
         }
         try keepLabel(of: element)

@@ -39,6 +39,8 @@ struct WordInput {
     let isOfTokens: Bool
     /// Whether some element determines the samples.
     let isKnown: Bool
+    /// Whether an element says what samples are; otherwise the first layer with weights is taken to read them.
+    let isGiven: Bool
 
     /// Whether an element gives the shape of samples, as `input(3x32x32)` does.
     static func isInput(_ element: Architecture.Element) -> Bool { element.name == "input" && !element.settings.isEmpty }
@@ -55,6 +57,7 @@ struct WordInput {
         if let first = elements.first, !isModule(first), first.name.lowercased() == "embedding" {
             isOfTokens = true
             isKnown = true
+            isGiven = true
             let table = first.settings.first { $0.name == nil }.flatMap { checkpoint[$0.value] ?? checkpoint[$0.value + ".weight"] }
             // Positions of their own bound the length.
             let positions = elements.filter { $0.name.lowercased() == "positions" }.compactMap { element in
@@ -71,11 +74,13 @@ struct WordInput {
         if let first = elements.first, Self.isInput(first), !isModule(first) {
             let shape = try Self.shape(first)
             isKnown = true
+            isGiven = true
             probes = Self.batches(shape).map { Probe(input: .values(shape: shape), batch: .values($0)) }
             return
         }
         let found = Self.shape(before: elements, modules, checkpoint)
         isKnown = found != nil
+        isGiven = false
         let shape = found ?? []
         let plain = Probe(input: .values(shape: shape), batch: nil)
         guard isGraph, found != nil else {
