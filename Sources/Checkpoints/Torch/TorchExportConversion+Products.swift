@@ -54,23 +54,4 @@ extension TorchExportConversion {
         let left = String(letters.indices.filter { !sums.contains($0) }.map { letters[$0] })
         return add(name, "Einsum", inputs, [("equation", .text(terms.joined(separator: ",") + "->" + left))])
     }
-
-    /// Whether an operation serves assertions alone, about all numbers of the batch, which nothing else reads.
-    func isAsserted(_ node: Node, depth: Int = 0) -> Bool {
-        guard node.name == "any" || node.name == "all" || node.name == "logical_not", depth < 4, let output = node.outputs.first,
-            !program.outputs.contains(output)
-        else { return false }
-        let readers = program.nodes.filter { $0.inputs.contains { $0.value.names.contains(output) } }
-        return !readers.isEmpty && readers.allSatisfy { $0.name.hasPrefix("_assert") || isAsserted($0, depth: depth + 1) }
-    }
-
-    /// Whether the numbers of a tensor are read by nothing before others are written over all of them.
-    func isOverwritten(_ output: String) -> Bool {
-        let replacing: Set<String> = ["fill", "zero", "copy", "full_like", "zeros_like", "ones_like", "empty_like"]
-        for node in program.nodes where node.inputs.contains(where: { $0.value.names.contains(output) }) {
-            guard replacing.contains(node.name) else { return false }
-            if node.overwrites { return true }
-        }
-        return true
-    }
 }

@@ -254,7 +254,9 @@ extension TorchExportConversion {
         case "full", "full_like", "new_full": value = try operand(node, "fill_value", as: type)
         case "empty", "new_empty", "empty_like", "empty_permuted":
             // What nothing writes is no number.
-            guard type.isFloating || isOverwritten(name) else { throw Problem("is read before numbers are written over all of it") }
+            guard type.isFloating || uses.overwritten.contains(name) else {
+                throw Problem("is read before numbers are written over all of it")
+            }
             // The order in memory shows in no number.
             node.reads.names.insert("physical_layout")
             value = writer.constant(type.isFloating ? .nan : 0, as: type.element)

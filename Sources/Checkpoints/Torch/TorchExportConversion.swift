@@ -17,6 +17,7 @@ struct TorchExportConversion {
     let makers: [String: Node]
     /// The tensors and whole numbers that depend on the samples.
     let sampled: Set<String>
+    let uses: TorchExportUses
 
     /// The graph of a program.
     ///
@@ -36,6 +37,7 @@ struct TorchExportConversion {
             sampled.formUnion(node.outputs)
         }
         self.sampled = sampled
+        uses = TorchExportUses(program)
     }
 
     mutating func run(_ tensors: [TensorRecord]) throws(Problem) -> ByteRegion {
@@ -198,7 +200,8 @@ struct TorchExportConversion {
     // MARK: Operations
 
     mutating func convert(_ node: Node) throws(Problem) {
-        if node.outputs.isEmpty || node.name.hasPrefix("_assert") || node.name.hasPrefix("sym_constrain") || isAsserted(node) {
+        let isAsserted = node.name.hasPrefix("_assert") || !uses.asserted.isDisjoint(with: node.outputs)
+        if node.outputs.isEmpty || isAsserted || node.name.hasPrefix("sym_constrain") {
             node.reads.names.formUnion(node.inputs.map(\.name))
             return
         }
