@@ -408,17 +408,7 @@ struct NetworkWords {
             throw Problem(
                 "has no words", subject: "site '\(network.nodes[network.output.index].site)'", expected: "an output that comes last")
         }
-        return Architecture(elements).naming(.constants, try constants()).naming(.unread, unread())
-    }
-
-    /// The tensors of numbers that the file has and the network does not read, in the file's order, which words must name if they are not to be
-    /// missed: not what no run reads, as counts of batches, or settings of operators.
-    private func unread() -> [String] {
-        let unused = Set(network.unusedTensors)
-        return checkpoint.tensors.filter { tensor in
-            unused.contains(tensor.name) && tensor.dtype.isFloatingPoint && !(checkpoint.graph != nil && tensor.elementCount == 1)
-                && !ONNXNetwork.isSetting(tensor.name, in: checkpoint)
-        }.map(\.name)
+        return Architecture(elements).naming(.constants, try constants()).naming(.unread, Self.unread(by: network, in: checkpoint))
     }
 
     /// The tensors that the elements read and training leaves as they are, in the order of the network.
