@@ -106,6 +106,23 @@ import Testing
         #expect(abs(written.0 - (try self.expected("outputs"))) < 2e-6 && written.1.contains("other.weight"))
     }
 
+    /// Words name single numbers too that nothing reads, as the bias of a head with one output, so that they serve the state dict.
+    @Test(arguments: ["ts", "scripted.ts", "pt2"]) func wordsNameSingleNumbersThatAreNotRead(format: String) throws {
+        let (path, data) = (Fixtures.path("ties/value." + format), Fixtures.path("ties/value.npz"))
+        let words = try run(["info", path, "--arch"]).output.split(separator: "\n").joined()
+        let unread = try #require(words.components(separatedBy: "unread(").last?.dropLast())
+        #expect(Set(unread.split(separator: ",")) == ["value.weight", "value.bias", "scale"], "\(words)")
+        let stepped = try TemporaryFolder.with { folder in
+            let end = folder + "/end.tar"
+            _ = try run([
+                "finetune", Fixtures.path("ties/value.pt"), "--arch", words, "--data", data, "--optimizer", "sgd", "--lr", "0.1", "--steps",
+                "1", "--full-batch", "--lambda", "0", "-o", end, "--quiet",
+            ])
+            return try loss(end, data)
+        }
+        #expect(abs(stepped - (try expected("value"))) < 2e-6)
+    }
+
     /// A chain beside which a layer stands that nothing reads runs in every format, and its words name that layer.
     @Test(arguments: ["ts", "scripted.ts", "pt2", "script.onnx", "dynamo.onnx"]) func chainsLeaveOutWhatIsNotRead(format: String) throws {
         let (path, data) = (Fixtures.path("ties/partial." + format), Fixtures.path("ties/partial.npz"))

@@ -52,8 +52,16 @@ extension TorchExportConversion {
             else { throw Problem("reads memory in another order than the tensor has, which is not run") }
             return try value(node, "self")
         case "squeeze":
-            let rank = try rank(tensor(node, "self"))
-            let axes = try integers(node, "dim").map { $0 < 0 ? $0 + rank : $0 }
+            let tensor = try tensor(node, "self")
+            guard let shape = program.shapes[tensor] else { throw Problem("reads a tensor without a shape", found: "'\(tensor)'") }
+            // Of those that are named, all where none is, the dimensions of one entry.
+            let given = node["dim"].map(\.isNone) ?? true ? Array(shape.indices) : try integers(node, "dim")
+            let axes = given.map { $0 < 0 ? $0 &+ shape.count : $0 }.filter { !shape.indices.contains($0) || shape[$0] == 1 }
+            let isOfOneSample = program.userInputs.contains { program.shapes[$0]?.first == 1 }
+            guard !axes.contains(0) || !sampled.contains(tensor) || !isOfOneSample || given.count == 1 else {
+                throw Problem("leaves the dimension of the samples out", expected: "an export of several samples, or of an open number")
+            }
+            guard !axes.isEmpty else { return try value(node, "self") }
             return add(name, "Squeeze", [try value(node, "self"), writer.constant(axes)])
         case "expand":
             let lengths = try symbols(node, "size").map { symbol -> Symbol in

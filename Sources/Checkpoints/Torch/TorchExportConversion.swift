@@ -231,9 +231,7 @@ struct TorchExportConversion {
         case "leaky_relu":
             result = add(name, "LeakyRelu", [try value(node, "self")], [("alpha", .real(Float(real(node, "negative_slope", 0.01))))])
         case "elu", "celu":
-            guard real(node, "scale", 1) == 1, real(node, "input_scale", 1) == 1 else { throw Problem("has a scale") }
-            result = add(
-                name, node.name == "celu" ? "Celu" : "Elu", [try value(node, "self")], [("alpha", .real(Float(real(node, "alpha", 1))))])
+            result = try exponentialUnit(node, name)
         case "softplus":
             let beta = real(node, "beta", 1)
             guard beta > 0 else { throw Problem("has a setting that is not run", expected: "a beta above 0", found: "\(beta)") }
@@ -355,6 +353,15 @@ struct TorchExportConversion {
     mutating func add(
         _ name: String, _ operation: String, _ inputs: [String], _ attributes: [(String, ONNXGraphWriter.Attribute)] = []
     ) -> String { writer.add(operation, inputs, attributes, output: writer.unused(name)) }
+
+    /// ELU, CELU, and SELU as run_decompositions() writes it: an ELU times a number.
+    private mutating func exponentialUnit(_ node: Node, _ name: String) throws(Problem) -> String {
+        let (alpha, scale, inner) = (real(node, "alpha", 1), real(node, "scale", 1), real(node, "input_scale", 1))
+        guard inner == 1 else { throw Problem("has a setting that is not run", expected: "input_scale 1", found: "\(inner)") }
+        var settings: [(String, ONNXGraphWriter.Attribute)] = [("alpha", .real(Float(alpha)))]
+        if scale != 1 { settings.append(("gamma", .real(Float(scale)))) }
+        return add(name, node.name == "celu" ? "Celu" : scale == 1 ? "Elu" : "Selu", [try value(node, "self")], settings)
+    }
 
     mutating func linear(_ node: Node, _ name: String) throws(Problem) -> String {
         let (x, weight, bias) = (try value(node, "input"), try value(node, "weight"), try optional(node, "bias"))

@@ -199,9 +199,11 @@ extension GraphConversion {
         if function == .equal { boundTokens(a, b) }
         if let known = try comparedWithZero(function, a, b) { return known }
         if let known = try unchanged(function, a, b) { return known }
-        let isComparison = ![.add, .subtract, .multiply, .divide, .power, .minimum, .maximum, .modulo, .remainder].contains(function)
-        let type = isComparison ? ONNXModel.ElementType.bool : a.type
-        if function == .divide, a.type.isWhole { throw Problem("whole numbers are divided while the model runs, which is not done here") }
+        let function = function == .divide && a.type.isWhole ? .quotient : function
+        let numbers: [Arithmetic.Function] = [
+            .add, .subtract, .multiply, .divide, .power, .minimum, .maximum, .modulo, .remainder, .quotient,
+        ]
+        let type = numbers.contains(function) ? a.type : .bool
         // By a constant.
         if let site = a.site, let factor = single(b, with: a) {
             switch function {

@@ -17,6 +17,7 @@ extension GraphConversion {
         {
             return try entriesOfSamples(node, table, reshaped(own, to: own.shapes.map { [$0[0]] }, site(node, "entries")))
         }
+        if batches == 0, let lists = numbers(entries, isSetting: true), isOfEachSample(table, lists, rest: [1]) { return table }
         if batches == 0, depth > 1 {
             if let known = numbers(entries, isSetting: true) {
                 if known.count == 1, let chosen = try constantEntries(node, table, known[0], depth) { return chosen }
@@ -61,6 +62,20 @@ extension GraphConversion {
             else { return nil }
         }
         return [entry]
+    }
+
+    /// Whether lists choose the part of each sample in their order, which is all of them: `x[arange(n)]`.
+    ///
+    /// - Parameter rest: the dimensions of lists after the samples.
+    func isOfEachSample(_ table: GraphValue, _ lists: [GraphNumbers], rest: [Int] = []) -> Bool {
+        guard table.site != nil else { return false }
+        return probes.indices.allSatisfy { place in
+            // A file for a fixed number of samples counts them up to that.
+            let count = lists.count == 1 ? fixedSamples : probes[place].samples
+            guard let count, table.shapes[place].first == probes[place].samples else { return false }
+            let list = lists.count == 1 ? lists[0] : lists[place]
+            return list.shape == [count] + rest && list.integers == Array(0..<count)
+        }
     }
 
     /// What an operator joins to the numbers of the samples, one after the other, as the entry of each; nil for other lists.

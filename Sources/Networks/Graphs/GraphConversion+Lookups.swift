@@ -23,6 +23,7 @@ extension GraphConversion {
             return try add(name, Embedding(layout: weight.1, padding: padding), parameters: [weight.0])
         }
         if let numbers = numbers(entries, isSetting: true) {
+            if axis == 0, isOfEachSample(table, numbers) { return table }
             if axis == 0, rank == 1, let chosen = try entriesOfEachSample(node, table, numbers) { return chosen }
             if numbers.count == 1 {
                 if axis == 0, let row = rowForEachSample(numbers[0]),

@@ -47,19 +47,7 @@ extension NetworkWords {
             throw Problem(
                 "has no words", subject: "site '\(network.nodes[network.output.index].site)'", expected: "an output that comes last")
         }
-        return Architecture(elements).naming(.constants, try constants()).naming(.unread, unread())
-    }
-
-    /// The tensors of numbers that the file has and the network does not read, in the file's order, which words must name if they are not to be
-    /// missed: not what no run reads, as counts of batches, or settings of operators of one number. What a graph reads as settings, as the factors of
-    /// 1 of a norm without its own, is among them: the words without the graph do not.
-    func unread() -> [String] {
-        let read = Set(network.parameters.map { checkpoint.ties.first($0.tensorName) })
-        return checkpoint.tensors.filter { tensor in
-            !read.contains(checkpoint.ties.first(tensor.name)) && !tensor.name.hasSuffix("num_batches_tracked")
-                && tensor.dtype.isFloatingPoint && !(checkpoint.graph != nil && tensor.elementCount == 1)
-                && !ONNXNetwork.isSetting(tensor.name, in: checkpoint)
-        }.map(\.name)
+        return Architecture(elements).naming(.constants, try constants()).naming(.unread, Self.unread(by: network, in: checkpoint))
     }
 
     /// The tensors that the elements read and training leaves as they are, in the order of the network.

@@ -122,7 +122,7 @@ extension ScriptProgram {
     }
 
     /// Two numbers combined or compared; nil if one is a tensor or the function is no such.
-    private mutating func arithmetic(_ name: String, _ a: ScriptValue, _ b: ScriptValue) throws(Problem) -> ScriptValue? {
+    mutating func arithmetic(_ name: String, _ a: ScriptValue, _ b: ScriptValue) throws(Problem) -> ScriptValue? {
         if case .text(let first) = a, case .text(let second) = b, name == "eq" || name == "ne" {
             return .boolean((first == second) == (name == "eq"))
         }
@@ -254,6 +254,9 @@ extension ScriptProgram {
         case "_convolution":
             let schema = ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "output_padding", "groups"]
             return try emit("convolution", bound(schema, Array(given.prefix(9)), []))
+        case "conv_transpose1d", "conv_transpose2d":
+            let schema = ["input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"]
+            return try emit("convolution", bound(schema, given, named) + [("transposed", .boolean(true))])
         case "_convolution_mode":
             let rank = given.count > 1 ? given[1].tensor.flatMap { shapes[$0]?.count } : nil
             return try emit(
@@ -269,15 +272,16 @@ extension ScriptProgram {
             let names = numbers.count == 1 ? ["end"] : ["start", "end", "step"]
             return try emit("arange", zip(names, numbers).map { ($0, $1) } + named.filter { $0.name == "dtype" })
         case "to", "type_as":
-            var type = given.first?.tensor.flatMap { types[$0] }
+            var (type, isCast) = (given.first?.tensor.flatMap { types[$0] }, false)
             for value in given.dropFirst() + named.filter({ $0.name == "dtype" }).map(\.value) {
-                if let number = value.integer, case .integer = value { type = Self.scriptTypes[number] ?? -1 }
-                if let other = value.tensor { type = types[other] }
+                if let number = value.integer, case .integer = value { (type, isCast) = (Self.scriptTypes[number] ?? -1, true) }
+                if let other = value.tensor { (type, isCast) = (types[other], true) }
             }
             // A constant without dimensions is known as its number.
             guard let first = given.first, first.tensor != nil || first.real != nil else { return nil }
             let made = try first.tensor == nil ? emit("scalar_tensor", [("s", first)]) : emit("to", [("self", first)])
             if let type, let name = made.tensor { types[name] = type }
+            if isCast, let name = made.tensor { casts.insert(name) }
             return made
         case "tensor":
             // One number; a list of them has no place in a program.

@@ -25,12 +25,35 @@ extension ScriptProgram {
     /// Says what shape samples have, if `tensor` has that of the samples and it is not known yet.
     private mutating func settle(_ tensor: String, _ shape: Lengths, type: Int? = nil) {
         guard open.contains(tensor) else { return }
-        for name in open {
-            shapes[name] = shape
-            if let type { types[name] = type }
-        }
+        for name in open { shapes[name] = shape }
+        if let type { giveType(type) }
         open = []
     }
+
+    /// Gives samples a type other than that of numbers with a point, and what has its type from them.
+    private mutating func giveType(_ type: Int) {
+        var given = open.subtracting(nodes.flatMap(\.outputs))
+        func isRounded(_ node: Node) -> Bool { node.inputs.contains { $0.name == "rounding_mode" && !$0.value.isNone } }
+        for node in nodes where Self.keepingWhole.contains(node.name) || isRounded(node) {
+            let isReal = node.inputs.contains { if case .real? = $0.value.setting { true } else { false } }
+            let isOfSamples = node.inputs.allSatisfy { input in
+                input.value.tensor.map { given.contains($0) || types[$0] != Self.float } ?? true
+            }
+            if !isReal, isOfSamples, let output = node.outputs.first, open.contains(output), types[output] == Self.float,
+                !casts.contains(output)
+            {
+                given.insert(output)
+            }
+        }
+        for name in given { types[name] = type }
+    }
+
+    /// Operations that give whole numbers of whole numbers.
+    private static let keepingWhole: Set<String> = [
+        "add", "sub", "rsub", "mul", "remainder", "fmod", "floor_divide", "maximum", "minimum", "masked_fill", "flatten", "relu", "neg",
+        "abs", "sign", "floor", "ceil", "round", "square", "contiguous", "clone", "detach", "alias", "dropout", "clamp", "clamp_min",
+        "clamp_max", "max", "min", "pow", "bitwise_and", "bitwise_or", "bitwise_xor", "__and__", "__or__", "__xor__", "to",
+    ]
 
     /// The type and the shapes of an operation's outputs; a shape is nil if it is that of the samples, which is not known.
     mutating func outputs(of operation: String, _ values: [(String, ScriptValue)]) throws(Problem) -> (type: Int, shapes: [Lengths?]) {
@@ -236,11 +259,17 @@ extension ScriptProgram {
             lengths.insert(1, at: try place("dim", extra: 1))
             return (type, [lengths])
         case "squeeze":
-            guard value("dim").integer != nil else { throw Problem("does not say which dimension") }
+            guard value("dim").integer != nil else {
+                // All dimensions of one entry, but not that of the samples.
+                guard shape.dropFirst().allSatisfy({ $0 != nil }) else {
+                    throw Problem("names no dimension, and some have lengths that the code does not say", expected: "squeeze(dim)")
+                }
+                return (type, [shape.filter { $0 != 1 }])
+            }
             var lengths = shape
             let axis = try place("dim")
-            guard lengths[axis] == 1 else { throw Problem("is of a dimension that is not known to be 1") }
-            lengths.remove(at: axis)
+            guard let length = lengths[axis] else { throw Problem("is of a dimension that is not known to be 1") }
+            if length == 1 { lengths.remove(at: axis) }
             return (type, [lengths])
         case "select", "slice":
             var lengths = shape

@@ -66,6 +66,12 @@ extension ScriptProgram {
         }
     }
 
+    /// The result of an operation that overwrites a number, as traces write the product of lengths: `mul_(n, m)`; nil for others.
+    mutating func overwrittenNumber(_ path: String, _ given: [ScriptValue]) throws(Problem) -> ScriptValue? {
+        guard path.hasPrefix("torch."), path.hasSuffix("_"), !path.hasSuffix("__"), given.count == 2 else { return nil }
+        return try arithmetic(String(path.dropFirst(6).dropLast()), given[0], given[1])
+    }
+
     /// The shapes of diagonals and of marks; nil for other operations.
     func marked(_ operation: String, _ shape: Lengths, _ value: (String) -> ScriptValue) throws(Problem) -> Lengths? {
         switch operation {

@@ -24,6 +24,8 @@ struct ScriptProgram {
     var types: [String: Int] = [:]
     /// The tensors whose shape is that of the samples, as long as that is not known.
     var open: Set<String> = []
+    /// The tensors that the code casts to a type that it names.
+    var casts: Set<String> = []
     /// The lengths of tensors that operations compute, by tensor and dimension.
     var computedLengths: [String: String] = [:]
     /// The dimensions that the samples have where a linear layer is the first to read them.
@@ -366,6 +368,11 @@ struct ScriptProgram {
         }
         if let path = path(callee, frame) {
             let (given, further) = try values(&self)
+            if further.isEmpty, case .name(let name)? = arguments.first, let number = try overwrittenNumber(path, given) {
+                // What was overwritten is not read any more: a trace reads the result.
+                frame[name] = nil
+                return number
+            }
             guard path.hasPrefix("__torch__.") else { return try operation(path, given, further) }
             if let context = Self.context(path) { return context }
             return try call(try function(path), given, named: further)

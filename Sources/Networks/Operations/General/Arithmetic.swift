@@ -14,6 +14,8 @@ package struct Arithmetic: Operation {
         case modulo
         /// The remainder with the sign of the number.
         case remainder
+        /// The quotient without what is behind the point, as of whole numbers; no gradient.
+        case quotient
 
         var hasGradient: Bool {
             switch self {
@@ -91,6 +93,8 @@ package struct Arithmetic: Operation {
         case .exclusiveOr: run { ($0 != 0) != ($1 != 0) ? 1 : 0 }
         case .modulo: run { $0 - $1 * ($0 / $1).rounded(.down) }
         case .remainder: run { fmod($0, $1) }
+        // In double precision no quotient of whole numbers is rounded up to the next.
+        case .quotient: run { Float((Double($0) / Double($1)).rounded(.towardZero)) }
         }
     }
 
