@@ -14,7 +14,8 @@ extension NetworkWords {
             return (owner.flatMap { modules[$0]?.tensors.count } ?? 0) < 2
         }
         return checkpoint.tensors.filter { tensor in
-            !read.contains(checkpoint.ties.first(tensor.name)) && !tensor.name.hasSuffix("num_batches_tracked") && tensor.dtype.isFloatingPoint && !isAlone(tensor)
+            !read.contains(checkpoint.ties.first(tensor.name)) && !tensor.name.hasSuffix("num_batches_tracked")
+                && tensor.dtype.isFloatingPoint && !isAlone(tensor)
                 && !ONNXNetwork.isSetting(tensor.name, in: checkpoint)
         }.map(\.name)
     }

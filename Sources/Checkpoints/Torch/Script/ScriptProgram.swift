@@ -46,9 +46,9 @@ struct ScriptProgram {
     /// Whether weights that a frozen script has merged become several.
     var dividesWeights = true
     /// Weights of a frozen script that are no constants of their own in its code, constants that are made of others, and weights that may be several.
-    private var divided: [TensorRecord] = []
-    private var turned: Set<String> = []
-    private var shared: [String] = []
+    var divided: [TensorRecord] = []
+    var turned: Set<String> = []
+    var shared: [String] = []
     /// Where in the code an operation stands, by what it makes.
     var places: [String: String] = [:]
     /// The functions that are followed, the innermost last.
@@ -130,26 +130,6 @@ struct ScriptProgram {
             reading.graph = .failure(error)
         }
         return reading
-    }
-
-    /// Makes what the constants of a frozen script were in the model parameters of their own.
-    private mutating func unpool() {
-        let constants = tensors.filter { weights.holds($0.key) }
-        guard !constants.isEmpty else { return }
-        let pools = ScriptPools(nodes, constants) { unused($0) }
-        nodes = pools.nodes
-        turned = pools.turned
-        for (constant, reader) in pools.outside { weights.rename(constant, unused(reader)) }
-        for copy in pools.copies {
-            guard let record = tensors[copy.constant] else { continue }
-            let bytes = record.gathered().withUnsafeBytes { ByteRegion(copying: Array($0)) }
-            divided.append(
-                TensorRecord(name: copy.name, dtype: record.dtype, shape: record.shape, strides: nil, bytes: bytes, derived: nil))
-            shapes[copy.name] = shapes[copy.constant]
-            types[copy.name] = types[copy.constant]
-            if copy.role.hasPrefix("running_") { fixed.insert(copy.name) }
-        }
-        shared = pools.shared.map { weights.names[$0] ?? $0 }
     }
 
     init(
