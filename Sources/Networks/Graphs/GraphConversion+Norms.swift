@@ -46,7 +46,9 @@ extension GraphConversion {
         let rank = input.shapes[0].count
         guard (2...4).contains(rank) else { throw Problem("reads rows, sequences or images", found: words(input.shapes[0])) }
         let (weight, bias) = (try required(node, 1), try required(node, 2))
-        let (isScaled, isMoved) = (!isWhole && !isPlain(weight, 1), !isWhole && !isPlain(bias, 0))
+        // A bias of zeros that is stored is trained.
+        let isScaled = !isWhole && (weight.parameter != nil || !isPlain(weight, 1))
+        let isMoved = !isWhole && (bias.parameter != nil || !isPlain(bias, 0))
         let name = isScaled || isMoved ? site(node, "norm") : site(node)
         var result: GraphValue
         if rank == 2 {
