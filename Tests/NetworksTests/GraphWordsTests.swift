@@ -193,7 +193,7 @@ struct GraphWordsTests {
             "2x7x6:conv1(6,3),gn1(3,eps=0.01),relu,conv2(4,3),instancenorm1,flatten,fc1(6),gn2(groups=2)")
         #expect(
             blueprint.architecture?.description
-                == "conv1,gn1(groups=3,eps=0.01),relu,conv2,instancenorm1(groups=4),flatten,fc1,gn2(groups=2)")
+                == "input(2x7x6),conv1,gn1(groups=3,eps=0.01),relu,conv2,instancenorm1(groups=4),flatten,fc1,gn2(groups=2)")
         #expect(blueprint.parameters.map(\.shape) == [[6, 2, 3, 3], [6], [6], [6], [4, 6, 3, 3], [4], [4], [4], [6, 24], [6], [6], [6]])
         let network = try Chain.network(
             of: blueprint.draft(seed: 1).outline(path: "m"), #require(blueprint.architecture))
@@ -206,7 +206,7 @@ struct GraphWordsTests {
     @Test func aNewNetworkHasTheGraph() throws {
         let blueprint = try Blueprint.convolutional(
             "2x7x6:x=conv1(4,3,padding=1),relu,conv2(4,3,padding=1),add(x),relu,flatten,fc(3)")
-        #expect(blueprint.architecture?.description == "x=conv1(padding=1),relu,conv2(padding=1),add(x),relu,flatten,fc")
+        #expect(blueprint.architecture?.description == "input(2x7x6),x=conv1(padding=1),relu,conv2(padding=1),add(x),relu,flatten,fc")
         #expect(blueprint.parameters.map(\.shape) == [[4, 2, 3, 3], [4], [4, 4, 3, 3], [4], [3, 168], [3]])
         let sequence = try Blueprint.convolutional(
             "5x6:x=fc1(8),ln1,attn1(heads=2),y=add(x),layernorm,fc2(16),gelu,fc3(8),add(y),mean(1),fc4(3)")

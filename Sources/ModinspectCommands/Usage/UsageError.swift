@@ -49,7 +49,7 @@ struct UsageError {
 
     private static func unknown(_ option: String, _ syntax: CommandSyntax, command: String) -> String {
         let name = option.prefix { $0 != "=" }
-        return "unknown option '\(option)'"
+        return "unknown option '\(name)'"
             + hint(NearestWord.nearest(to: String(name), in: syntax.options), instead: "--help", command: command)
     }
 

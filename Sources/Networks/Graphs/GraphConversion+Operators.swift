@@ -50,6 +50,13 @@ extension GraphConversion {
             }
             return known(numbers, .int64, index)
         }
+        // Of what a number is made like, the type alone counts.
+        if node.operation == "CastLike", let first, let type = try value(node, 1)?.type,
+            type == first.type || type == .float && first.type.isWhole,
+            let numbers = numbers(first)
+        {
+            return known(numbers, type, index)
+        }
         guard !node.inputs.isEmpty else { return nil }
         var inputs: [[GraphNumbers]?] = []
         var types: [ONNXModel.ElementType?] = []
